@@ -1,0 +1,1 @@
+"""Questions over the lake, in the Athena dialect, and the engines that answer."""

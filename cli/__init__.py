@@ -1,0 +1,1 @@
+"""The tapeline command, one file a command group."""

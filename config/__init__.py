@@ -1,0 +1,1 @@
+"""Settings, read once: TOML, then environment, then flags."""

@@ -1,0 +1,1 @@
+"""The stack, in AWS and on one machine."""

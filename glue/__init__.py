@@ -1,0 +1,1 @@
+"""The lake's tables and the stack's resources, applied by code."""

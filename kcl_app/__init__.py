@@ -1,0 +1,1 @@
+"""The Kinesis Client Library application: one record processor a shard."""

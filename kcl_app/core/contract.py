@@ -1,0 +1,94 @@
+"""What a sink is, and what it is handed. Plugin authors import these from ``sinks``.
+
+Rules:
+1. ``write`` returns only when the batch is durable. Then, and only then, the
+   shard goes on.
+2. The same rows may come again, cut differently: after a crash, a moved lease, a
+   retry. A sink makes a repeat harmless in the way its ``guarantee`` says.
+3. ``Retry`` means later, ``Refused`` means never for these rows; any other
+   exception stops the shard, which replays from its checkpoint.
+4. A batch is a fact: nobody changes it on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+
+from kcl_app.core.cut import CutRecord
+from kcl_app.core.schema import TABLES
+
+When = Literal["batch", "cut"]
+
+
+class Retry(Exception):
+    """The sink cannot write now; the same batch is offered again after ``after_s`` seconds."""
+
+    def __init__(self, after_s: float, why: str = "") -> None:
+        super().__init__(f"again in {after_s:g} s: {why}" if why else f"again in {after_s:g} s")
+        self.after_s = after_s
+        self.why = why
+
+
+class Refused(Exception):
+    """The sink will never take these rows of ``table``; all others of the batch are durable.
+
+    ``rows`` maps a row's index in ``batch.table(table)`` to the reason.
+    """
+
+    def __init__(self, rows: Mapping[int, str], table: str = "ticks") -> None:
+        super().__init__(f"{len(rows)} rows of {table} refused: {next(iter(rows.values()), '')}")
+        self.rows = dict(rows)
+        self.table = table
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tables of one shard: of a KCL call (``cut`` is None) or of a whole cut.
+
+    ``tables`` holds ``ticks``, ``anomalies``, ``rejects`` and, in a cut, ``bars``
+    (with a leading column ``interval``), in the columns of ``core.schema``. A
+    table without rows may be absent.
+    """
+
+    shard: str
+    tables: Mapping[str, pa.Table]
+    cut: CutRecord | None = None
+
+    def table(self, name: str) -> pa.Table:
+        """The table's columns; empty where the batch has no such rows. KeyError if unknown."""
+        if name in self.tables:
+            return self.tables[name]
+        return TABLES[name].arrow.empty_table()
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The table's rows as dicts; times are aware datetimes in UTC, missing is None."""
+        return self.table(name).to_pylist()
+
+
+@dataclass
+class Sink:
+    """Somewhere batches go. Subclass as a dataclass: its fields are the sink's settings.
+
+    ``when`` is ``"batch"`` for low latency (every KCL call, before the cut is
+    durable) or ``"cut"`` for large writes (once a cut). ``guarantee`` is one
+    sentence that says what a repeat does. Context of the deployment (endpoint,
+    lake, credentials) is in ``self.site``, set before ``open``.
+    """
+
+    when: ClassVar[When] = "batch"
+    guarantee: ClassVar[str] = "at least once"
+    site: Any = field(default=None, init=False, repr=False)
+
+    def open(self) -> None:
+        """Called once, before the first write, in the process that writes."""
+
+    def write(self, batch: Batch) -> None:
+        """Make the batch durable. Raises Retry or Refused; anything else stops the shard."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Called once when the shard is let go. Not called after a crash."""

@@ -1,0 +1,25 @@
+"""The port to whatever holds the lake's control objects: four calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Keys to bytes. Strongly consistent; an answer means the effect is durable.
+
+    Any failure that outlives bounded retries is raised: the shard stops on it.
+    """
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Put ``body`` unless the key stands. True if this call, or its lost retry, made it."""
+
+    def put_once(self, key: str, body: bytes) -> None:
+        """Put ``body`` unless the key stands; either way it stands afterwards."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes at ``key``, or None where nothing stands."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Keys below ``prefix`` in text order."""

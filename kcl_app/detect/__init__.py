@@ -1,0 +1,1 @@
+"""Detectors: score a tick, then learn it. Pure."""

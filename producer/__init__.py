@@ -1,0 +1,1 @@
+"""Ticks onto Kinesis: sources and the publisher."""

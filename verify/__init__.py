@@ -1,0 +1,1 @@
+"""Proof, read from the lake itself, that every record is stored once."""
