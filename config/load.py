@@ -22,14 +22,18 @@ class SettingsError(Exception):
     """A setting is unknown or wrong. The text names key, value and remedy."""
 
 
-def load(path: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+def load(
+    path: str | None = None,
+    flags: Mapping[str, Any] | None = None,
+    below: Mapping[str, Any] | None = None,
+) -> Settings:
     """The settings of this process.
 
     ``path``, else ``TAPELINE_CONFIG``, else ``tapeline.toml`` where it exists.
-    ``flags`` are dotted keys to values, as ``--set`` gives them. Raises
-    SettingsError.
+    ``flags`` are dotted keys to values, as ``--set`` gives them; ``below`` are the
+    same, for where nothing else speaks. Raises SettingsError.
     """
-    layers = [_file(path), _environment(), nested(flags or {})]
+    layers = [nested(below or {}), _file(path), _environment(), nested(flags or {})]
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = _merged(merged, layer)

@@ -139,4 +139,3 @@ def digest(sequences: Sequence[str], subs: Any, lines: Any) -> str:
     hashed.update(np.asarray(subs, dtype="<i8").tobytes())
     hashed.update(np.asarray(lines, dtype="<i4").tobytes())
     return hashed.hexdigest()
-
