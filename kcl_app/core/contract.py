@@ -66,7 +66,8 @@ class Batch:
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The table's rows as dicts; times are aware datetimes in UTC, missing is None."""
-        return self.table(name).to_pylist()
+        rows: list[dict[str, Any]] = self.table(name).to_pylist()
+        return rows
 
 
 @dataclass
