@@ -95,6 +95,10 @@ class CutRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.after.position if self.after else None
 
     @property
+    def first_at(self) -> Position | None:
+        return self.first.position if self.first else None
+
+    @property
     def ends_at(self) -> Position | None:
         """The last position of the cut; for an END, the position the shard ended at."""
         return self.last.position if self.last else self.begins_after
@@ -104,7 +108,7 @@ class CutRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return (
             self.kind,
             self.begins_after,
-            self.first.position if self.first else None,
+            self.first_at,
             self.ends_at,
             self.records,
             self.rows,
