@@ -1,13 +1,14 @@
 """The emulator's process: ends when its parent does, and keeps its log small.
 
-Run by path, with Python's ``-P``, so that only installed packages are importable.
-Standard input is the leash: its other end is held by the parent alone, and the
-system closes it however the parent dies. That works on every Unix, and needs no
-clean-up code to run in the parent.
+Run by path, with Python's ``-P``, so that only installed packages are importable;
+the working directory is the emulator's folder. Standard input is the leash: its
+other end is held by the parent alone, and the system closes it however the parent
+dies. That works on every Unix, and needs no clean-up code to run in the parent.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import runpy
 import select
@@ -21,9 +22,21 @@ from pathlib import Path
 LOG_LIMIT = 5_000_000
 """Bytes of log kept, and as many again of what went before it."""
 
+SAVED = "saved"
+"""A file in the folder, there from a stop that saved all state to the next start."""
+
 LOOK_EVERY_S = 5.0
-GRACE_S = 10.0
+GRACE_S = 30.0
 """How long a stop may take, saving state included, before it is forced."""
+
+
+class Unsaved(logging.Handler):
+    """Hears the emulator say that it could not save a service's state."""
+
+    heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard = True
 
 
 def bound(log: Path, limit: int = LOG_LIMIT) -> None:
@@ -54,8 +67,12 @@ def keep(log: Path, leashed: bool) -> None:
 def main(log: str, leashed: str) -> None:
     watcher = threading.Thread(target=keep, args=(Path(log), leashed == "leashed"), daemon=True)
     watcher.start()
+    unsaved = Unsaved(logging.ERROR)
+    logging.getLogger("persistence").addHandler(unsaved)
     sys.argv = ["ministack"]
-    runpy.run_module("ministack", run_name="__main__")
+    runpy.run_module("ministack", run_name="__main__")  # returns after a graceful stop alone
+    if not unsaved.heard:
+        Path(SAVED).touch()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from deploy.local import child
 HOST = "127.0.0.1"
 HEALTH = "/_ministack/health"
 ATTEMPTS = 3
+KEPT = ("state", "s3")
 TAIL_LINES = 20
 STOP_S = child.GRACE_S + 5
 
@@ -37,8 +39,10 @@ class LocalAws:
     """An emulated AWS that lives as long as this object, or this process, does.
 
     ``port`` 0 takes a free one. ``persist`` keeps streams, tables and objects in
-    ``folder`` for the next start from the same folder; it is complete only where
-    ``stop`` was called. ``leashed=False`` lets it outlive this process.
+    ``folder`` for the next start from the same folder. It writes them when it is
+    stopped: after a crash only objects are left, which alone would contradict the
+    streams, so they are set aside in ``lost/`` and ``lost`` says so.
+    ``leashed=False`` lets it outlive this process.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class LocalAws:
         self.persist = persist
         self.leashed = leashed
         self.wait_s = wait_s
+        self.lost: Path | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,6 +80,8 @@ class LocalAws:
         """Start it and return when it answers. Raises LocalError."""
         if importlib.util.find_spec("ministack") is None:
             raise LocalError("ministack is not installed: pip install 'tapeline[local]'")
+        if self.persist:
+            self._set_aside_what_a_crash_left()
         if self.port:
             self._refuse_taken_port()
             self._start_once()
@@ -127,8 +134,19 @@ class LocalAws:
                 "port (without one, a free port is found)"
             )
 
+    def _set_aside_what_a_crash_left(self) -> None:
+        kept = [self.folder / name for name in KEPT if (self.folder / name).exists()]
+        if not kept or (self.folder / child.SAVED).exists():
+            return
+        self.lost = self.folder / "lost"
+        shutil.rmtree(self.lost, ignore_errors=True)
+        self.lost.mkdir()
+        for part in kept:
+            part.rename(self.lost / part.name)
+
     def _start_once(self) -> None:
         (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+        (self.folder / child.SAVED).unlink(missing_ok=True)
         command = [sys.executable, "-P", child.__file__, str(self.log)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
