@@ -1,0 +1,1 @@
+"""Measurements, printed: `make bench`. Nothing here is asserted by the tests."""

@@ -1,0 +1,173 @@
+"""The stock side's windows: rolling indicators, rules and one-minute bars, row by row.
+
+Written as one would on a plain record processor: a deque per symbol, a dict of bars.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+Row = dict[str, Any]
+
+MINUTE = timedelta(minutes=1)
+LAMBDA = 0.94
+Z_LIMIT = 6.0
+CHANGE_LIMIT = 5.0
+
+
+@dataclass(slots=True)
+class Rolling:
+    """One symbol's last twenty prices and its volatility."""
+
+    prices: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    variance: float | None = None
+
+    def add(self, price: float, row: Row) -> None:
+        """Write the indicators of ``price`` into ``row``."""
+        window = self.prices
+        row["z_score"] = _z_score(price, window) if len(window) == 20 else None
+        if window:
+            step = (price / window[-1] - 1) ** 2
+            last = self.variance
+            self.variance = step if last is None else LAMBDA * last + (1 - LAMBDA) * step
+            row["ewma_volatility"] = math.sqrt(self.variance)
+        else:
+            row["ewma_volatility"] = None
+        window.append(price)
+        count = len(window)
+        row["sma_20"] = sum(window) / 20 if count == 20 else None
+        row["sma_5"] = sum(window[i] for i in range(-5, 0)) / 5 if count >= 5 else None
+
+
+def _z_score(price: float, window: deque[float]) -> float | None:
+    mean = sum(window) / 20
+    deviation = math.sqrt(sum([(other - mean) ** 2 for other in window]) / 20)
+    return (price - mean) / deviation if deviation else None
+
+
+@dataclass(slots=True)
+class Bar:
+    """One symbol's minute."""
+
+    start: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    first_at: datetime
+    last_at: datetime
+    volume: float = 0.0
+    notional: float = 0.0
+    ticks: int = 0
+    revision: int = 0
+
+    def add(self, price: float, at: datetime, size: float) -> None:
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+        if at >= self.last_at:
+            self.close, self.last_at = price, at
+        if at < self.first_at:
+            self.open, self.first_at = price, at
+        self.volume += size
+        self.notional += price * size
+        self.ticks += 1
+
+    def row(self, symbol: str) -> Row:
+        self.revision += 1
+        return {
+            "symbol": symbol,
+            "start": self.start,
+            "end": self.start + MINUTE,
+            "open": self.open,
+            "high": self.high,
+            "low": self.low,
+            "close": self.close,
+            "volume": self.volume,
+            "vwap": self.notional / self.volume if self.volume else None,
+            "ticks": self.ticks,
+            "first_at": self.first_at,
+            "last_at": self.last_at,
+            "revision": self.revision,
+        }
+
+
+@dataclass
+class Bars:
+    """Bars by symbol and minute; those touched since the last cut are written with it."""
+
+    open: dict[tuple[str, datetime], Bar] = field(default_factory=dict)
+    touched: set[tuple[str, datetime]] = field(default_factory=set)
+    totals: dict[str, float] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        symbol, at, price = row["symbol"], row["timestamp"], row["price"]
+        key = symbol, at.replace(second=0, microsecond=0)
+        bar = self.open.get(key)
+        if bar is None:
+            bar = self.open[key] = Bar(key[1], price, price, price, price, at, at)
+        bar.add(price, at, self._size(symbol, row["volume"]))
+        self.touched.add(key)
+
+    def _size(self, symbol: str, total: float | None) -> float:
+        """What traded since the symbol's last quote: a quote's volume is the day's total."""
+        if total is None:
+            return 0.0
+        before = self.totals.get(symbol, 0.0)
+        self.totals[symbol] = total
+        return total - before if total >= before else total
+
+    def cut(self) -> list[Row]:
+        rows = [self.open[key].row(key[0]) for key in sorted(self.touched)]
+        self.touched.clear()
+        self._forget()
+        return rows
+
+    def _forget(self) -> None:
+        """Drop bars more than an hour behind: a late tick would begin them anew."""
+        newest = max((start for _, start in self.open), default=None)
+        if newest is not None:
+            hour = timedelta(hours=1)
+            self.open = {key: bar for key, bar in self.open.items() if newest - key[1] < hour}
+
+
+def anomalies(row: Row) -> list[Row]:
+    """Which rules a tick breaks; its own ``flags`` and ``severity`` are set."""
+    found: list[Row] = []
+    change, score = row["change_percent"], row["z_score"]
+    if change is not None and abs(change) > CHANGE_LIMIT:
+        found.append(_anomaly(row, "change_percent", change, CHANGE_LIMIT))
+    if score is not None and abs(score) > Z_LIMIT:
+        found.append(_anomaly(row, "z_score", score, Z_LIMIT))
+    row["flags"] = ",".join(each["kind"] for each in found) or None
+    grave = any(each["severity"] == "high" for each in found)
+    row["severity"] = ("high" if grave else "medium") if found else None
+    return found
+
+
+PLACED = (
+    "symbol",
+    "timestamp",
+    "price",
+    "exchange_date",
+    "exchange_hour",
+    "exchange_minute",
+    "arrival",
+    "shard",
+    "sequence",
+    "sub_sequence",
+    "line",
+)
+
+
+def _anomaly(row: Row, kind: str, score: float, limit: float) -> Row:
+    return {
+        **{name: row[name] for name in PLACED},
+        "kind": kind,
+        "severity": "high" if abs(score) > 2 * limit else "medium",
+        "score": score,
+        "reason": f"{kind} {score:.2f} is beyond {limit:g}",
+    }
