@@ -56,6 +56,16 @@ class Worker(Section):
     shutdown_grace_ms: int = Field(15_000, ge=0)
     callback_timeout_s: int = Field(300, ge=30, description="a child silent for so long is ended")
     max_shards: int = Field(16, gt=0, description="shards this worker may hold; sizes the heap")
+    shard_sync_ms: int = Field(5_000, ge=1_000)
+    parent_poll_ms: int = Field(1_000, ge=100)
+    assignment_ms: int = Field(2_000, ge=500)
+    good_run_seconds: float = Field(60, gt=0, description="an end before that is a fast failure")
+    fast_failures: int = Field(6, gt=0, description="so many in a row, and the worker gives up")
+    processor: str = Field(
+        "kcl_app.processor:ShardProcessor",
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="module:Class, amazon_kclpy's processor interface of version 3",
+    )
 
 
 class Market(Section):

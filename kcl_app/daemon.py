@@ -1,0 +1,121 @@
+"""The worker: the real MultiLangDaemon under a supervisor.
+
+``Launcher(settings).run()`` is the whole life of ``tapeline worker``. Whoever wants that
+as a process of its own, such as the demo, starts a ``kcl_app.worker.Worker``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from types import FrameType
+from typing import IO
+
+from config.settings import Settings
+from kcl_app import java
+from kcl_app.last_words import LastWords
+from kcl_app.properties import write_files
+from kcl_app.run_folder import RunFolder
+from kcl_app.supervise import Backoff, GaveUp, Supervisor
+from kcl_app.worker_lock import WorkerHeld, WorkerLock
+
+log = logging.getLogger("tapeline.worker")
+said = logging.getLogger("tapeline.daemon")
+"""What the JVM and the children say, line by line."""
+
+TAIL_LINES = 40
+LONGEST_LINE = 2_000
+BEYOND_GRACE_S = 10.0
+"""What the JVM may take to exit after the shards' own grace."""
+
+MEANINGS = {
+    -signal.SIGKILL: "the JVM was killed (by the kernel for memory, by hand, or by a shard's end)",
+    3: "the JVM ran out of memory; lower worker.max_records or raise worker.max_shards",
+}
+
+
+FAILURES = (java.DaemonMissing, WorkerHeld, GaveUp)
+"""What ``Launcher.run`` raises, each with a sentence for the operator."""
+
+
+class Launcher:
+    """One worker in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = RunFolder.of(settings)
+        self._settings = settings
+        self._words = LastWords(self.folder.words)
+        self._lock = WorkerLock(self.folder.lock, self.folder.properties)
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        worker = settings.worker
+        self._supervisor = Supervisor(
+            start=self._start,
+            reason=self._reason,
+            backoff=Backoff(good_run_s=worker.good_run_seconds, limit=worker.fast_failures),
+            grace_s=worker.shutdown_grace_ms / 1000 + BEYOND_GRACE_S,
+        )
+
+    def run(self) -> None:
+        """Until stopped. Raises one of FAILURES."""
+        command = java.command(self._settings, self.folder)
+        self.folder.make()
+        if (orphan := self._lock.take()) is not None:
+            log.warning("ended JVM %d, which a killed launcher had left", orphan)
+        try:
+            write_files(self._settings, self.folder)
+            self._command = command
+            self._supervisor.run()
+        finally:
+            self._lock.release()
+
+    def stop(self) -> None:
+        """Ask to stop gracefully; a second time, kill. Safe in a signal handler."""
+        self._supervisor.stop()
+
+    def stop_on_signals(self) -> None:
+        """SIGTERM and SIGINT stop this worker. Only in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self.stop()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start the JVM in a session of its own: a Ctrl-C here must not reach the children."""
+        self._words.clear()
+        self._tail.clear()
+        daemon = subprocess.Popen(
+            self._command,
+            cwd=self.folder.root,
+            env=java.environment(self._settings, os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(self._lock.descriptor,),
+        )
+        self._lock.name(daemon.pid)
+        assert daemon.stdout
+        self._reader = threading.Thread(target=self._read, args=(daemon.stdout,), daemon=True)
+        self._reader.start()
+        log.info("daemon %d started; its log is %s", daemon.pid, self.folder.logs)
+        return daemon
+
+    def _read(self, output: IO[bytes]) -> None:
+        with output:
+            while line := output.readline(LONGEST_LINE):
+                text = line.decode("utf-8", "replace").rstrip()
+                self._tail.append(text)
+                said.info("%s", text)
+
+    def _reason(self, code: int) -> str:
+        """The children's last words, else the JVM's; and where there is more."""
+        self._reader.join(timeout=2)
+        spoken = self._words.read()
+        meaning = MEANINGS.get(code, f"the JVM ended with code {code}")
+        last = "; ".join(spoken) or " | ".join([meaning, *list(self._tail)[-5:]])
+        return f"{last} (logs: {self.folder.logs})"

@@ -1,0 +1,83 @@
+"""Where one worker keeps its files, and the name it is known by."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one worker: ``run_dir/APPLICATION-INSTANCE``, absolute."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> RunFolder:
+        application = settings.application
+        run_dir = Path(application.run_dir).expanduser().resolve()
+        return cls(run_dir / f"{application.name}-{application.instance}")
+
+    def make(self) -> None:
+        """Create the folders, for this user alone: settings may name secrets."""
+        for folder in (self.root, self.words, self.logs):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write(self, path: Path, text: str) -> None:
+        """Replace a file whole, readable by this user alone."""
+        fresh = path.with_suffix(".new")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        fresh.replace(path)
+
+    @property
+    def properties(self) -> Path:
+        return self.root / "worker.properties"
+
+    @property
+    def logback(self) -> Path:
+        return self.root / "logback.xml"
+
+    @property
+    def settings(self) -> Path:
+        """The resolved settings as JSON, for the children."""
+        return self.root / "settings.json"
+
+    @property
+    def script(self) -> Path:
+        """What the daemon runs for each shard."""
+        return self.root / "shard.sh"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "worker.lock"
+
+    @property
+    def words(self) -> Path:
+        return self.root / "last_words"
+
+    @property
+    def reason(self) -> Path:
+        """Why the worker as a whole gave up; absent while it has not."""
+        return self.root / "gave_up.txt"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+
+def worker_id(settings: Settings) -> str:
+    """The stable name under which the KCL knows this worker.
+
+    The same after every restart, so that the KCL renews its leases at once: 5 s
+    instead of more than 2 minutes. Of host, instance and folder, because the lock that
+    keeps two processes from sharing it lies in that folder.
+    """
+    folder = RunFolder.of(settings).root
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    return f"{socket.gethostname()}-{settings.application.instance}-{digest}"

@@ -1,0 +1,151 @@
+"""Keeping one program running: start, watch, begin anew, stop.
+
+Rules:
+1. It ended and nobody asked: begin anew after a delay that grows with every fast
+   failure and is forgotten after a good run.
+2. Too many fast failures in a row: give up, with the reason it left.
+3. Asked to stop once: the program gets SIGTERM, it alone, and a deadline. Asked
+   twice, or at the deadline: its whole group is killed.
+4. After every end the group is killed before the next start: nothing it started
+   outlives it.
+5. Whatever happens (a signal, an end) is an event in one queue, handled in one place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+
+from kcl_app.jvm import kill_group
+
+log = logging.getLogger("tapeline.worker")
+
+CLEAN = (0, 143, -signal.SIGTERM)
+"""Codes of a program that ended as asked; 143 is Java's for SIGTERM."""
+
+
+class Event(Enum):
+    STOP = auto()
+    ENDED = auto()
+
+
+class GaveUp(Exception):
+    """The program failed too often, too fast. The text holds the last reason."""
+
+
+@dataclass
+class Backoff:
+    """How long to wait before the next start. Seconds throughout."""
+
+    first_s: float = 0.5
+    ceiling_s: float = 60.0
+    good_run_s: float = 60.0
+    limit: int = 6
+    failures: int = field(default=0, init=False)
+
+    def after(self, ran_s: float) -> float | None:
+        """The delay after a run of ``ran_s``; None: give up. A good run wipes the slate."""
+        self.failures = 1 if ran_s >= self.good_run_s else self.failures + 1
+        if self.failures >= self.limit:
+            return None
+        return float(min(self.ceiling_s, self.first_s * 2 ** (self.failures - 1)))
+
+
+class Supervisor:
+    """Runs what ``start`` starts, until asked to stop or ``backoff`` gives up.
+
+    ``start`` returns a process that leads its own group; ``reason(code)`` says why it
+    ended, in a sentence. ``wait(events, seconds)`` gives the next event, or None when
+    the time is over.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], subprocess.Popen[bytes]],
+        reason: Callable[[int], str],
+        backoff: Backoff,
+        grace_s: float,
+        now: Callable[[], float] = time.monotonic,
+        wait: Callable[[SimpleQueue[Event], float | None], Event | None] | None = None,
+    ) -> None:
+        self._start = start
+        self._reason = reason
+        self._backoff = backoff
+        self._grace_s = grace_s
+        self._now = now
+        self._wait = wait or next_event
+        self._events: SimpleQueue[Event] = SimpleQueue()
+
+    def stop(self) -> None:
+        """Ask to stop; a second time: kill. Safe in signal handlers and other threads."""
+        self._events.put(Event.STOP)
+
+    def run(self) -> None:
+        """Returns when stopped as asked. Raises GaveUp, or what ``start`` raises."""
+        while True:
+            began = self._now()
+            code, stopped = self._attempt()
+            if stopped:
+                self._say_stopped(code)
+                return
+            delay = self._delay_after(self._now() - began, self._reason(code))
+            if self._wait(self._events, delay) is Event.STOP:
+                log.info("stopped before the next start")
+                return
+
+    def _attempt(self) -> tuple[int, bool]:
+        """One run: its code, and whether it was asked to stop."""
+        program = self._start()
+        threading.Thread(target=self._watch, args=(program.pid,), daemon=True).start()
+        requests = 0
+        timeout: float | None = None
+        while (event := self._wait(self._events, timeout)) is not Event.ENDED:
+            requests += 1
+            timeout = self._grace_s
+            self._end(program, gently=event is Event.STOP and requests == 1)
+        kill_group(program.pid)
+        return program.wait(), requests > 0
+
+    def _end(self, program: subprocess.Popen[bytes], gently: bool) -> None:
+        if gently:
+            log.info("stopping; the shards get up to %g s to finish", self._grace_s)
+            program.send_signal(signal.SIGTERM)
+        else:
+            log.warning("killing process group %d", program.pid)
+            kill_group(program.pid)
+
+    def _watch(self, pid: int) -> None:
+        """Tell of the end without reaping, so that the pid stays the program's until killed."""
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        self._events.put(Event.ENDED)
+
+    def _delay_after(self, ran_s: float, reason: str) -> float:
+        delay = self._backoff.after(ran_s)
+        if delay is None:
+            raise GaveUp(
+                f"it failed {self._backoff.failures} times in a row, each within "
+                f"{self._backoff.good_run_s:g} s of its start. The last time {reason}"
+            )
+        log.error("ended after %.1f s: %s; starting again in %g s", ran_s, reason, delay)
+        return delay
+
+    def _say_stopped(self, code: int) -> None:
+        if code in CLEAN:
+            log.info("stopped")
+        else:
+            log.warning("stopped with code %d; what was open will be replayed", code)
+
+
+def next_event(events: SimpleQueue[Event], timeout: float | None) -> Event | None:
+    try:
+        return events.get(timeout=timeout)
+    except Empty:
+        return None
