@@ -46,7 +46,8 @@ class Rolling:
 def _z_score(price: float, window: deque[float]) -> float | None:
     mean = sum(window) / 20
     deviation = math.sqrt(sum([(other - mean) ** 2 for other in window]) / 20)
-    return (price - mean) / deviation if deviation else None
+    # Twenty equal prices leave a rounding error, not a deviation.
+    return (price - mean) / deviation if deviation > 1e-9 * mean else None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,95 @@
+"""`make bench`: the race, then the parts that it is made of."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.compare import Different
+from bench.daemon import ChildFailed, Cost
+from bench.race import Round, prepared
+from bench.tape import Tape
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+err = Console(stderr=True)
+
+Count = Annotated[int, typer.Option(min=1)]
+
+
+@app.command()
+def bench(
+    records: Count = 1_000_000,
+    rounds: Count = 3,
+    symbols: Count = 200,
+    batch: Annotated[int, typer.Option(min=1, help="records a line of the daemon")] = 10_000,
+    cut: Annotated[int, typer.Option(min=1, help="records a cut")] = 100_000,
+    seed: int = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """tapeline's shard process against a stock amazon_kclpy processor doing the same job.
+
+    Both are children fed over pipes with the same bytes, write to the same local S3, and
+    are counted from start to end; their answers are compared after every round.
+    Example: make bench ARGS="--records 200000 --rounds 1".
+    """
+    tape = Tape(records, symbols, seed)
+    try:
+        with prepared(tape, batch, cut, lambda text: err.print(text, style="dim")) as race:
+            done = list(race.rounds(rounds))
+    except (ChildFailed, Different) as failed:
+        err.print(str(failed), style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps(document(tape, batch, cut, done)))
+    else:
+        show(tape, done)
+
+
+def document(tape: Tape, batch: int, cut: int, done: list[Round]) -> dict[str, Any]:
+    return {
+        "tape": asdict(tape),
+        "batch": batch,
+        "cut": cut,
+        "python": sys.version.split()[0],
+        "rounds": [asdict(each) | {"ratio": each.ratio} for each in done],
+        "ratio": ratio(done),
+    }
+
+
+def ratio(done: list[Round]) -> float:
+    """The median of the rounds' ratios: each compares neighbours in time."""
+    return statistics.median(each.ratio for each in done)
+
+
+def show(tape: Tape, done: list[Round]) -> None:
+    table = Table("round", "side", "CPU s", "us a record", "records per CPU s", "wall s", "MB")
+    for number, each in enumerate(done, 1):
+        for side, cost in (("tapeline", each.ours), ("stock", each.stock)):
+            table.add_row(str(number), side, *cells(tape.records, cost))
+        table.add_section()
+    console = Console()
+    console.print(table)
+    rows = ", ".join(f"{count:,} {name}" for name, count in done[0].rows.items())
+    print(f"answers equal in every round: {rows}")
+    each_round = ", ".join(f"{each.ratio:.2f}" for each in done)
+    print(f"records per CPU-second, tapeline over stock: {ratio(done):.2f} ({each_round})")
+
+
+def cells(records: int, cost: Cost) -> list[str]:
+    return [
+        f"{cost.cpu:.2f}",
+        f"{1e6 * cost.cpu / records:.2f}",
+        f"{records / cost.cpu:,.0f}",
+        f"{cost.wall:.2f}",
+        f"{cost.memory:.0f}",
+    ]
+
+
+app()
