@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 Row = dict[str, Any]
@@ -44,10 +44,12 @@ class Rolling:
 
 
 def _z_score(price: float, window: deque[float]) -> float | None:
-    mean = sum(window) / 20
-    deviation = math.sqrt(sum([(other - mean) ** 2 for other in window]) / 20)
-    # Twenty equal prices leave a rounding error, not a deviation.
-    return (price - mean) / deviation if deviation > 1e-9 * mean else None
+    """Against the twenty before it; from the oldest, so that equal prices deviate by zero."""
+    oldest = window[0]
+    moves = [other - oldest for other in window]
+    mean = sum(moves) / 20
+    deviation = math.sqrt(sum([(move - mean) ** 2 for move in moves]) / 19)
+    return (price - oldest - mean) / deviation if deviation else None
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ class Bars:
 
     open: dict[tuple[str, datetime], Bar] = field(default_factory=dict)
     touched: set[tuple[str, datetime]] = field(default_factory=set)
-    totals: dict[str, float] = field(default_factory=dict)
+    totals: dict[str, tuple[date, float]] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         symbol, at, price = row["symbol"], row["timestamp"], row["price"]
@@ -110,16 +112,17 @@ class Bars:
         bar = self.open.get(key)
         if bar is None:
             bar = self.open[key] = Bar(key[1], price, price, price, price, at, at)
-        bar.add(price, at, self._size(symbol, row["volume"]))
+        bar.add(price, at, self._size(row))
         self.touched.add(key)
 
-    def _size(self, symbol: str, total: float | None) -> float:
+    def _size(self, row: Row) -> float:
         """What traded since the symbol's last quote: a quote's volume is the day's total."""
+        symbol, day, total = row["symbol"], row["exchange_date"], row["volume"]
         if total is None:
             return 0.0
-        before = self.totals.get(symbol, 0.0)
-        self.totals[symbol] = total
-        return total - before if total >= before else total
+        last_day, before = self.totals.get(symbol, (date.min, 0.0))
+        self.totals[symbol] = day, total
+        return float(total if day != last_day else max(total - before, 0.0))
 
     def cut(self) -> list[Row]:
         rows = [self.open[key].row(key[0]) for key in sorted(self.touched)]
