@@ -1,0 +1,41 @@
+"""Storage for the sinks: a bucket, the tables and the topic, as they are provisioned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from config.site import Site
+
+
+@pytest.fixture
+def bucket(site: Site) -> Site:
+    """A site whose lake's bucket is there."""
+    site.client("s3").create_bucket(Bucket=site.bucket)
+    return site
+
+
+@pytest.fixture
+def items(site: Site) -> Site:
+    """A site whose table of items is there."""
+    make_table(site, site.settings.items.table, {"symbol": "HASH", "timestamp": "RANGE"})
+    return site
+
+
+@pytest.fixture
+def alerts(site: Site) -> Site:
+    """A site whose alert table and topic are there."""
+    make_table(site, site.settings.alerts.table, {"id": "HASH"})
+    site.client("sns").create_topic(Name=site.settings.alerts.topic)
+    return site
+
+
+def make_table(site: Site, name: str, keys: Mapping[str, Any]) -> None:
+    site.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+    )
