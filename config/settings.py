@@ -95,6 +95,12 @@ class Flags(Section):
 class Catalog(Section):
     database: Name = "stock_market_catalog"
     workgroup: Name = "tapeline"
+    scan_limit_gb: int = Field(100, gt=0, description="bytes one question may read in Athena")
+    raw_location: str = Field(
+        "",
+        pattern=r"^(s3://.+/)?$",
+        description="s3://BUCKET/PREFIX/ of raw quotes in JSON: makes the table stock_data_table",
+    )
 
 
 class Alerts(Section):

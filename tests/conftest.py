@@ -13,6 +13,8 @@ import pytest
 from config.load import nested, restore
 from config.site import Site
 from deploy.local.emulator import LocalAws
+from glue.plan import apply, plan
+from glue.stack import resources
 
 MakeSite = Callable[..., Site]
 
@@ -46,6 +48,14 @@ def make_site(emulator: LocalAws) -> MakeSite:
 def site(make_site: MakeSite) -> Site:
     """A site with unique names. Nothing is provisioned yet."""
     return make_site()
+
+
+@pytest.fixture
+def provisioned(site: Site) -> Site:
+    """The same site, with every resource of the stack applied."""
+    for _ in apply(list(plan(resources(site)))):
+        pass
+    return site
 
 
 def names(aws: LocalAws) -> dict[str, Any]:
