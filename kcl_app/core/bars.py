@@ -1,0 +1,283 @@
+"""Bars: what the ticks of a cut add to their windows.
+
+Rules:
+1. A bar follows from its ticks alone: open and close by event time (ties by position),
+   high and low, and exact sums. No watermark, nothing is ever too late.
+2. The state keeps each symbol's newest windows. A tick for a window that left opens
+   another part of it, named by that tick's position; parts of a window add up:
+   open of the smallest (first_at, part), close of the largest (last_at, part), highest
+   high, lowest low, sums of volume, notional and ticks.
+3. Each cut writes every part that it touched once, with the next revision.
+4. The quote's open, high and low are the day's and stay out; a bar's take part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from kcl_app.core.columns import Array, Columns
+from kcl_app.core.exact import PRICE_UNITS, VOLUME_UNITS, Wide, vwap
+from kcl_app.core.exchange import LocalClock
+from kcl_app.core.position import SEQUENCE_DIGITS, SUB_DIGITS
+from kcl_app.core.runs import changes
+from kcl_app.core.state import Field, State
+from kcl_app.core.windows import Tumbling
+
+KEPT = 2
+"""Windows that the state keeps of each symbol and interval."""
+
+NEVER = np.iinfo(np.int64).min
+LINE_DIGITS = 7
+_PART = f"S{SEQUENCE_DIGITS + SUB_DIGITS + LINE_DIGITS + 2}"
+_FULL = 1 << 60
+"""A part whose notional reaches this times 2**64 is closed, well below 10**38."""
+
+_STORED: tuple[tuple[str, str, object], ...] = (
+    ("start", "i8", NEVER),
+    ("open", "f8", np.nan),
+    ("high", "f8", np.nan),
+    ("low", "f8", np.nan),
+    ("close", "f8", np.nan),
+    ("first_at", "i8", 0),
+    ("last_at", "i8", 0),
+    ("ticks", "i8", 0),
+    ("revision", "i4", 0),
+    ("volume_hi", "i8", 0),
+    ("volume_lo", "u8", 0),
+    ("notional_hi", "i8", 0),
+    ("notional_lo", "u8", 0),
+    ("part", _PART, b""),
+)
+
+
+def bar_fields(interval: str) -> tuple[Field, ...]:
+    """Memory that the bars of an interval need."""
+    return tuple(Field(f"{interval}.{n}", kind, fill, KEPT) for n, kind, fill in _STORED)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of bars, as columns."""
+
+    slot: Array
+    start: Array
+    end: Array
+    open: Array
+    high: Array
+    low: Array
+    close: Array
+    first_at: Array
+    last_at: Array
+    ticks: Array
+    revision: Array
+    volume: Wide
+    notional: Wide
+    part: Array
+
+    def __getitem__(self, rows: Array) -> Parts:
+        return Parts(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def after(self, old: Parts) -> Parts:
+        """What ``old`` and these later received parts of the same windows add up to."""
+        earlier, later = self.first_at < old.first_at, self.last_at >= old.last_at
+        return replace(
+            self,
+            open=np.where(earlier, self.open, old.open),
+            close=np.where(later, self.close, old.close),
+            high=np.maximum(self.high, old.high),
+            low=np.minimum(self.low, old.low),
+            first_at=np.minimum(self.first_at, old.first_at),
+            last_at=np.maximum(self.last_at, old.last_at),
+            ticks=self.ticks + old.ticks,
+            revision=old.revision + 1,
+            volume=self.volume + old.volume,
+            notional=self.notional + old.notional,
+            part=old.part,
+        )
+
+    def columns(self, symbols: list[str], clock: LocalClock) -> Columns:
+        """The table ``bars``, but for the shard."""
+        names = np.array(symbols, dtype=object)
+        return Columns(
+            {
+                "symbol": names[self.slot],
+                "start": self.start,
+                "end": self.end,
+                **{name: getattr(self, name) for name in ("open", "high", "low", "close")},
+                "volume": self.volume.over(int(VOLUME_UNITS)),
+                "vwap": vwap(self.notional, self.volume),
+                "notional": self.notional.decimals(),
+                "ticks": self.ticks,
+                "first_at": self.first_at,
+                "last_at": self.last_at,
+                "part": self.part,
+                "revision": self.revision.astype(np.int64),
+                **clock.columns(self.start),
+            }
+        )
+
+
+class Cutful:
+    """The ticks of a cut in order of (symbol, event time, position), ready for any windows."""
+
+    def __init__(self, slots: Array, ticks: Columns) -> None:
+        self._ticks = ticks
+        self._order = _by_time(slots, ticks["timestamp"])
+        self._slots = slots[self._order]
+        self._at = ticks["timestamp"][self._order]
+        self._price = ticks["price"][self._order]
+        self._open, self._high, self._low = self._ranges()
+        amounts = ticks["traded"][self._order]
+        prices = np.rint(self._price * PRICE_UNITS).astype(np.int64)
+        self._volume, self._notional = Wide.of(amounts), Wide.product(prices, amounts)
+
+    def _ranges(self) -> tuple[Array, Array, Array]:
+        """Open, high and low of each tick; its price, but for bars that have their own."""
+        bar = (self._ticks["kind"] == "bar")[self._order]
+        if not bar.any():
+            return self._price, self._price, self._price
+        given = {n: self._ticks[n][self._order] for n in ("open", "high", "low")}
+        own = {n: np.where(bar & ~np.isnan(v), v, self._price) for n, v in given.items()}
+        highest = np.maximum(np.maximum(own["high"], own["open"]), self._price)
+        lowest = np.minimum(np.minimum(own["low"], own["open"]), self._price)
+        return own["open"], highest, lowest
+
+    def parts(self, windows: Tumbling) -> Parts:
+        """One new part for each window that the ticks touch."""
+        start, end = windows.bounds(self._at)
+        first = np.flatnonzero(changes(self._slots) | changes(start))
+        last = np.append(first[1:], len(start)) - 1
+        opener = np.minimum.reduceat(self._order, first)
+        return Parts(
+            slot=self._slots[first],
+            start=start[first],
+            end=end[first],
+            open=self._open[first],
+            high=np.maximum.reduceat(self._high, first),
+            low=np.minimum.reduceat(self._low, first),
+            close=self._price[last],
+            first_at=self._at[first],
+            last_at=self._at[last],
+            ticks=last - first + 1,
+            revision=np.ones(len(first), dtype=np.int32),
+            volume=self._volume.sums(first),
+            notional=self._notional.sums(first),
+            part=opener,
+        )
+
+    def name(self, openers: Array) -> Array:
+        """The names of parts that the ticks at these rows open."""
+        sequence, sub, line = (
+            self._ticks[n][openers].tolist() for n in ("sequence", "sub_sequence", "line")
+        )
+        keys = [
+            f"{s:0>{SEQUENCE_DIGITS}}-{u:0{SUB_DIGITS}}-{n:0{LINE_DIGITS}}".encode()
+            for s, u, n in zip(sequence, sub, line, strict=True)
+        ]
+        return np.array(keys, dtype=_PART)
+
+
+def close(cut: Cutful, state: State, windows: Tumbling, clock: LocalClock) -> Columns:
+    """The bars that a cut touched, at their value after it; advances the state."""
+    fresh = cut.parts(windows)
+    place = _find(state, windows.name, fresh.slot, fresh.start)
+    known = np.flatnonzero(place >= 0)
+    old = _read(state, windows.name, fresh, place, known)
+    room = old.notional.hi < _FULL
+    known, old = known[room], old[room]
+    new = np.ones(len(fresh), dtype=bool)
+    new[known] = False
+    part = np.empty(len(fresh), dtype=_PART)
+    part[new] = cut.name(fresh.part[new])
+    part[known] = old.part
+    merged = _put(replace(fresh, part=part), known, fresh[known].after(old))
+    _write(state, windows.name, merged, place, np.flatnonzero(place >= 0))
+    _admit(state, windows.name, merged, np.flatnonzero(place < 0))
+    return merged.columns(state.symbols, clock)
+
+
+def _by_time(slots: Array, at: Array) -> Array:
+    order = np.argsort(at, kind="stable")
+    small = slots.astype(np.uint16) if slots.max(initial=0) < 1 << 16 else slots
+    rows: Array = order[np.argsort(small[order], kind="stable")]
+    return rows
+
+
+def _flat(state: State, interval: str, name: str) -> Array:
+    return state[f"{interval}.{name}"].reshape(-1)
+
+
+def _find(state: State, interval: str, slots: Array, starts: Array) -> Array:
+    """Where the state keeps each (slot, start), as an index into flat columns; else -1."""
+    kept = _flat(state, interval, "start")
+    place = np.full(len(slots), -1)
+    for k in range(KEPT):
+        here = slots * KEPT + k
+        place = np.where(kept[here] == starts, here, place)
+    return place
+
+
+def _read(state: State, interval: str, fresh: Parts, place: Array, rows: Array) -> Parts:
+    at = place[rows]
+    stored = {name: _flat(state, interval, name)[at] for name, _, _ in _STORED}
+    volume = Wide(stored.pop("volume_hi"), stored.pop("volume_lo"))
+    notional = Wide(stored.pop("notional_hi"), stored.pop("notional_lo"))
+    return Parts(
+        slot=fresh.slot[rows], end=fresh.end[rows], volume=volume, notional=notional, **stored
+    )
+
+
+def _write(state: State, interval: str, parts: Parts, place: Array, rows: Array) -> None:
+    at = place[rows]
+    wide = {"volume": parts.volume, "notional": parts.notional}
+    for name, _, _ in _STORED:
+        lead, _, half = name.rpartition("_")
+        column = getattr(wide[lead], half) if lead in wide else getattr(parts, name)
+        _flat(state, interval, name)[at] = column[rows]
+
+
+def _admit(state: State, interval: str, parts: Parts, rows: Array) -> None:
+    """Keep the newest windows of each symbol, by start; older ones leave."""
+    kept = state[f"{interval}.start"]
+    from_end = _from_end(parts.slot[rows])
+    for nth in range(KEPT - 1, -1, -1):
+        some = rows[from_end == nth]
+        slots = parts.slot[some]
+        oldest = np.argmin(kept[slots], axis=1)
+        newer = parts.start[some] > kept[slots, oldest]
+        place = np.full(len(parts), -1)
+        place[some] = slots * KEPT + oldest
+        _write(state, interval, parts, place, some[newer])
+
+
+def _from_end(slots: Array) -> Array:
+    """How many rows of the same slot follow each; slots lie in runs."""
+    if not len(slots):
+        return np.zeros(0, dtype=np.int64)
+    starts = np.flatnonzero(changes(slots))
+    ends = np.append(starts[1:], len(slots)) - 1
+    lengths = np.diff(np.append(starts, len(slots)))
+    rows: Array = np.repeat(ends, lengths) - np.arange(len(slots))
+    return rows
+
+
+def _put(parts: Parts, rows: Array, values: Parts) -> Parts:
+    """``parts`` with ``values`` in the given rows."""
+    changed: dict[str, Any] = {}
+    for field in fields(parts):
+        into, new = getattr(parts, field.name), getattr(values, field.name)
+        if isinstance(into, Wide):
+            hi, lo = into.hi.copy(), into.lo.copy()
+            hi[rows], lo[rows] = new.hi, new.lo
+            changed[field.name] = Wide(hi, lo)
+        else:
+            column = into.copy()
+            column[rows] = new
+            changed[field.name] = column
+    return Parts(**changed)

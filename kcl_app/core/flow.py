@@ -1,0 +1,177 @@
+"""A shard's ticks to rolling values, flags and bars: the pure heart.
+
+Rules:
+1. ``feed`` advances the rolling state tick by tick, ``close`` the bars by a cut. Both
+   give the same bits however the stream is cut into calls of ``feed``, wherever the
+   shard is restarted from a snapshot, and whichever shard a symbol lives on.
+2. Nothing here knows the time, the host, or who asks.
+3. ``copy`` before a cut is the way back to its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kcl_app.core import bars, snapshot
+from kcl_app.core.columns import Array, Columns
+from kcl_app.core.detector import SEVERITIES, Detector, Found
+from kcl_app.core.exchange import LocalClock
+from kcl_app.core.rolling import FIELDS as ROLLING
+from kcl_app.core.rolling import indicators
+from kcl_app.core.runs import Runs
+from kcl_app.core.session import FIELDS as SESSION
+from kcl_app.core.session import previous_close, traded
+from kcl_app.core.state import Field, State
+from kcl_app.core.windows import Tumbling
+
+INDICATORS = ("sma_5", "sma_20", "ewma_volatility", "z_score")
+_ANOMALY_COLUMNS = (
+    *("exchange_date", "exchange_hour", "exchange_minute"),
+    *("arrival", "sequence", "sub_sequence", "line", "record"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a flow computes: the exchange's zone, the bars' windows, the detectors in order."""
+
+    zone: str
+    windows: tuple[Tumbling, ...]
+    detectors: tuple[Detector, ...]
+
+    def fields(self) -> tuple[Field, ...]:
+        """All memory that these rules need."""
+        of_bars = [field for window in self.windows for field in bars.bar_fields(window.name)]
+        of_detectors = [field for detector in self.detectors for field in detector.fields]
+        return (*ROLLING, *SESSION, *of_bars, *of_detectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """``ticks`` in arrival order, as decoded, with indicators and flags, ``trend`` and
+    ``traded`` (what ``close`` needs); ``anomalies`` one row a flag. ``repeats`` counts
+    ticks left out as a producer's repeat."""
+
+    ticks: Columns
+    anomalies: Columns
+    repeats: int = 0
+
+
+class Flow:
+    """One shard's flow. ``shard`` informs; the rules decide the results."""
+
+    def __init__(self, shard: str, rules: Rules) -> None:
+        self.shard = shard
+        self.rules = rules
+        self._clock = LocalClock(rules.zone)
+        self._state = State(rules.fields())
+
+    @classmethod
+    def restore(cls, shard: str, rules: Rules, bodies: Sequence[bytes]) -> Flow:
+        """The flow of a snapshot, or of parents' final ones. Raises UnknownSnapshot."""
+        flow = cls(shard, rules)
+        flow._state = snapshot.merged(bodies, rules.fields())
+        return flow
+
+    def snapshot(self) -> bytes:
+        """The whole state; ``restore`` goes on as this flow would."""
+        return snapshot.dump(self._state)
+
+    def copy(self) -> Flow:
+        """A flow at the same point, independent of this one."""
+        twin = type(self)(self.shard, self.rules)
+        twin._state = self._state.copy()
+        return twin
+
+    def feed(self, ticks: Columns) -> Fed:
+        """Ticks of a call, in stream order, with their rolling values and flags."""
+        if not ticks.size:
+            return _flagged(_valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {}), [], ())
+        runs = Runs(self._state.slots(ticks["symbol"]))
+        prices = ticks["price"][runs.order]
+        dates = ticks["exchange_date"][runs.order]
+        values = {
+            "session_close": previous_close(runs, self._state, dates, prices),
+            "traded": traded(runs, self._state, ticks),
+            **indicators(runs, self._state, prices),
+        }
+        self._see(runs, ticks)
+        valued = _valued(ticks, runs, values)
+        detectors = self.rules.detectors
+        found = [detector.judge(valued, runs, self._state) for detector in detectors]
+        return _flagged(valued, found, detectors)
+
+    def close(self, ticks: Columns) -> dict[str, Columns]:
+        """Bars of all windows that a cut touched, by interval. ``ticks`` are ``Fed.ticks``
+        of all its calls, joined."""
+        if not ticks.size:
+            return {}
+        cut = bars.Cutful(self._state.slots(ticks["symbol"]), ticks)
+        return {
+            window.name: bars.close(cut, self._state, window, self._clock)
+            for window in self.rules.windows
+        }
+
+    def _see(self, runs: Runs, ticks: Columns) -> None:
+        last = runs.order[runs.ends]
+        for name in ("sequence", "sub_sequence"):
+            self._state[name][runs.slots] = ticks[name][last]
+
+
+def _valued(ticks: Columns, runs: Runs, values: dict[str, Array]) -> Columns:
+    """The ticks with rolling values, the session's figures filled in where the source has none."""
+    none = np.zeros(0)
+    own = {name: runs.back(values[name]) if values else none for name in _VALUES}
+    before, price = ticks["previous_close"], ticks["price"]
+    close = np.where(np.isnan(before), own.pop("session_close"), before)
+    change = np.where(np.isnan(ticks["change"]), price - close, ticks["change"])
+    base = np.where(close > 0, close, np.nan)
+    percent = np.where(
+        np.isnan(ticks["change_percent"]), 100.0 * change / base, ticks["change_percent"]
+    )
+    own["trend"] = own["trend"].astype(np.int8)
+    own["traded"] = own["traded"].astype(np.int64)
+    return ticks.having(previous_close=close, change=change, change_percent=percent, **own)
+
+
+_VALUES = ("session_close", *INDICATORS, "trend", "traded")
+
+
+def _flagged(ticks: Columns, found: Sequence[Found], detectors: Sequence[Detector]) -> Fed:
+    flags = np.full(ticks.size, None, dtype=object)
+    severity = np.full(ticks.size, None, dtype=object)
+    worst = np.full(ticks.size, -1)
+    for detector, what in zip(detectors, found, strict=True):
+        for row in what.rows.tolist():
+            flags[row] = f"{flags[row]},{detector.kind}" if flags[row] else detector.kind
+        np.maximum.at(worst, what.rows, what.severities)
+    for row in np.flatnonzero(worst >= 0).tolist():
+        severity[row] = SEVERITIES[worst[row]]
+    return Fed(ticks.having(flags=flags, severity=severity), _anomalies(ticks, found, detectors))
+
+
+def _anomalies(ticks: Columns, found: Sequence[Found], detectors: Sequence[Detector]) -> Columns:
+    """One row a flag, by tick, then in the detectors' order."""
+    every = [np.zeros(0, dtype=np.int64), *(what.rows for what in found)]
+    rows = np.concatenate(every)
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    kinds = [d.kind for d, what in zip(detectors, found, strict=True) for _ in what.reasons]
+    grave = [SEVERITIES[s] for what in found for s in what.severities.tolist()]
+    reasons = [reason for what in found for reason in what.reasons]
+    scores = np.concatenate([np.zeros(0), *(what.scores for what in found)])
+    return Columns(
+        {
+            "symbol": ticks["symbol"][rows],
+            "timestamp": ticks["timestamp"][rows],
+            "kind": np.array(kinds, dtype=object)[order],
+            "severity": np.array(grave, dtype=object)[order],
+            "score": scores[order],
+            "price": ticks["price"][rows],
+            "reason": np.array(reasons, dtype=object)[order],
+            **{name: ticks[name][rows] for name in _ANOMALY_COLUMNS},
+        }
+    )

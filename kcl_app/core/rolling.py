@@ -1,0 +1,128 @@
+"""Rolling values of a symbol, in arrival order.
+
+Rules:
+1. Each value follows from the tick and the 20 prices before it, or from a recurrence
+   (``scan``): nothing depends on how the stream was cut.
+2. Sums go from the oldest price to the newest, always. No running sums: they drift.
+3. Only + - * / and square roots: other functions differ between machines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kcl_app.core.columns import Array
+from kcl_app.core.runs import Runs
+from kcl_app.core.scan import scan
+from kcl_app.core.state import Field, State
+
+WINDOW = 20
+SHORT = 5
+DECAY = 0.94
+"""Lambda of RiskMetrics' daily volatility (J.P. Morgan, Technical Document, 1996)."""
+
+FIELDS = (
+    Field("prices", "f8", np.nan, WINDOW),
+    Field("variance", "f8", np.nan),
+    Field("trend", "i1", 0),
+)
+
+
+class History:
+    """Prices of runs, each run behind the 20 prices that its symbol had before (NaN: none)."""
+
+    def __init__(self, runs: Runs, before: Array, prices: Array) -> None:
+        self._at = np.arange(len(prices)) + WINDOW * (runs.group + 1)
+        self._ends = self._at[runs.ends]
+        self._all = np.empty(len(prices) + WINDOW * len(runs.slots))
+        heads = self._at[runs.starts]
+        self._all[(heads[:, None] - WINDOW) + np.arange(WINDOW)] = before
+        self._all[self._at] = prices
+
+    def back(self, ticks: int) -> Array:
+        """The price so many ticks before each row."""
+        prices: Array = self._all[self._at - ticks]
+        return prices
+
+    def tail(self) -> Array:
+        """The last 20 prices of each run."""
+        prices: Array = self._all[(self._ends[:, None] - WINDOW + 1) + np.arange(WINDOW)]
+        return prices
+
+
+def indicators(runs: Runs, state: State, prices: Array) -> dict[str, Array]:
+    """Rolling values of the rows, in runs; advances the state.
+
+    ``sma_5``, ``sma_20``, ``ewma_volatility``, ``z_score``: NaN until there are enough
+    ticks. ``trend``: 1 where SMA 5 comes to lie above SMA 20, -1 below, else 0.
+    """
+    history = History(runs, state["prices"][runs.slots], prices)
+    window = [history.back(ticks) for ticks in range(WINDOW, -1, -1)]
+    sma_5, sma_20 = mean(window[-SHORT:]), mean(window[1:])
+    state["prices"][runs.slots] = history.tail()
+    return {
+        "sma_5": sma_5,
+        "sma_20": sma_20,
+        "ewma_volatility": _volatility(runs, state, window[-1], window[-2]),
+        "z_score": z_score(window[-1], window[:-1]),
+        "trend": _crossings(runs, state, sma_5, sma_20),
+    }
+
+
+def mean(window: list[Array]) -> Array:
+    """Mean of the columns, added from the first to the last."""
+    total = window[0].copy()
+    for prices in window[1:]:
+        total += prices
+    total /= len(window)
+    return total
+
+
+def z_score(prices: Array, window: list[Array]) -> Array:
+    """Distance from the window's mean in its standard deviations (n - 1 below the line).
+
+    Two passes over differences to the oldest price, so prices far from zero lose no
+    digits and equal prices give a deviation of exactly zero: then there is no score (NaN).
+    """
+    oldest = window[0]
+    moves = [p - oldest for p in window]
+    centre = mean(moves)
+    squares = np.zeros_like(centre)
+    for move in moves:
+        off = move - centre
+        squares += off * off
+    deviation = np.sqrt(squares / (len(window) - 1))
+    deviation[deviation == 0] = np.nan
+    score: Array = (prices - oldest - centre) / deviation
+    return score
+
+
+def _volatility(runs: Runs, state: State, prices: Array, before: Array) -> Array:
+    """Square root of v = decay * v + (1 - decay) * r * r; the first return begins it."""
+    returns = prices / before - 1.0
+    variance, last = scan(runs, state["variance"][runs.slots], returns * returns, _ewma, _ewma_one)
+    state["variance"][runs.slots] = last
+    volatility: Array = np.sqrt(variance)
+    return volatility
+
+
+def _ewma(value: Array, x: Array) -> Array:
+    return np.where(np.isnan(value), x, DECAY * value + (1.0 - DECAY) * x)
+
+
+def _ewma_one(value: float, x: float) -> float:
+    return x if value != value else DECAY * value + (1.0 - DECAY) * x
+
+
+def _crossings(runs: Runs, state: State, short: Array, long: Array) -> Array:
+    """Where the sign of short - long differs from the last one that wasn't zero."""
+    side = (short > long).astype(np.int8) - (short < long).astype(np.int8)
+    carried = state["trend"][runs.slots]
+    upto = runs.latest(side != 0)
+    signed = np.where(upto >= 0, side[upto], carried[runs.group])
+    before = np.empty_like(signed)
+    before[1:] = signed[:-1]
+    before[runs.starts] = carried
+    state["trend"][runs.slots] = signed[runs.ends]
+    crossing: Array = np.where((side != 0) & (before != 0) & (side != before), side, 0)
+    return crossing

@@ -1,0 +1,117 @@
+"""What is remembered about each symbol: columns that grow, one row a symbol.
+
+Rules:
+1. Whoever needs memory declares fields; the state stores, copies, saves and restores them.
+2. A field that a snapshot lacks begins as for a new symbol; one that nobody declares
+   any more is dropped. So settings may change between two runs.
+3. Of two snapshots that know a symbol the one that saw it last counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kcl_app.core.columns import Array
+
+_FIRST_CAPACITY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value a symbol (``width`` 0) or a row of ``width`` values; ``fill`` before the first."""
+
+    name: str
+    dtype: str
+    fill: Any
+    width: int = 0
+
+    def rows(self, count: int) -> Array:
+        shape = (count, self.width) if self.width else (count,)
+        return np.full(shape, self.fill, dtype=self.dtype)
+
+
+SEQUENCE = Field("sequence", "O", None)
+SUB = Field("sub_sequence", "i8", 0)
+LAST_SEEN = (SEQUENCE, SUB)
+"""Position of the symbol's last record."""
+
+
+class State:
+    """``state[name]`` is the column of a field, indexed by slot; write into it by slot."""
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        declared = {field.name: field for field in (*LAST_SEEN, *fields)}
+        self.fields: tuple[Field, ...] = tuple(declared.values())
+        self.symbols: list[str] = []
+        self._slots: dict[str, int] = {}
+        self._columns = {field.name: field.rows(_FIRST_CAPACITY) for field in self.fields}
+        self._capacity = _FIRST_CAPACITY
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __getitem__(self, name: str) -> Array:
+        return self._columns[name]
+
+    def slots(self, symbols: Array) -> Array:
+        """The slot of each symbol (int64); new symbols get the next ones."""
+        wanted = symbols.tolist()
+        try:
+            return np.fromiter(map(self._slots.__getitem__, wanted), np.int64, len(wanted))
+        except KeyError:
+            self._admit(s for s in dict.fromkeys(wanted) if s not in self._slots)
+            return np.fromiter(map(self._slots.__getitem__, wanted), np.int64, len(wanted))
+
+    def _admit(self, symbols: Iterable[str]) -> None:
+        for symbol in symbols:
+            self._slots[symbol] = len(self.symbols)
+            self.symbols.append(symbol)
+        if len(self.symbols) > self._capacity:
+            self._grow(max(len(self.symbols), self._capacity * 5 // 4))
+
+    def _grow(self, capacity: int) -> None:
+        for field in self.fields:
+            more = field.rows(capacity - self._capacity)
+            self._columns[field.name] = np.concatenate([self._columns[field.name], more])
+        self._capacity = capacity
+
+    def copy(self) -> State:
+        """The same memory, independent of this one."""
+        twin = State.__new__(State)
+        twin.fields = self.fields
+        twin.symbols = self.symbols.copy()
+        twin._slots = self._slots.copy()
+        twin._columns = {name: column.copy() for name, column in self._columns.items()}
+        twin._capacity = self._capacity
+        return twin
+
+    def known(self, name: str) -> Array:
+        """The column's rows of the symbols there are."""
+        rows: Array = self._columns[name][: len(self.symbols)]
+        return rows
+
+    def last_seen(self, slot: int) -> tuple[int, int]:
+        """Position of the symbol's last record, as integers."""
+        return int(self["sequence"][slot] or 0), int(self["sub_sequence"][slot])
+
+    def absorb(self, other: State) -> None:
+        """Take over the symbols that ``other`` saw later than this, or alone."""
+        ahead = [
+            slot
+            for slot, symbol in enumerate(other.symbols)
+            if symbol not in self._slots
+            or other.last_seen(slot) > self.last_seen(self._slots[symbol])
+        ]
+        mine = self.slots(np.array([other.symbols[slot] for slot in ahead], dtype=object))
+        for field in self.fields:
+            self[field.name][mine] = other[field.name][ahead]
+
+    def fill(self, symbols: Sequence[str], columns: dict[str, Array]) -> None:
+        """Set the memory of new symbols; fields without a column keep their first value."""
+        slots = self.slots(np.array(symbols, dtype=object))
+        for name, column in columns.items():
+            self[name][slots] = column
