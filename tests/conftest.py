@@ -27,6 +27,15 @@ def pytest_configure() -> None:
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the real daemon come first, one after the other: each starts a JVM."""
+    for item in items:
+        if item.get_closest_marker("daemon"):
+            item.add_marker(pytest.mark.xdist_group("daemon"))
+    items.sort(key=lambda item: item.get_closest_marker("daemon") is None)
+
+
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """A running emulator on a free loopback port."""
