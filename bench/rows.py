@@ -17,11 +17,12 @@ MINUTE = timedelta(minutes=1)
 LAMBDA = 0.94
 Z_LIMIT = 6.0
 CHANGE_LIMIT = 5.0
+GRADES = ("low", "medium", "high")
 
 
 @dataclass(slots=True)
 class Rolling:
-    """One symbol's last twenty prices and its volatility."""
+    """One symbol's last twenty prices, and its volatility."""
 
     prices: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     variance: float | None = None
@@ -39,8 +40,8 @@ class Rolling:
             row["ewma_volatility"] = None
         window.append(price)
         count = len(window)
+        row["sma_5"] = sum([window[i] for i in range(-5, 0)]) / 5 if count >= 5 else None
         row["sma_20"] = sum(window) / 20 if count == 20 else None
-        row["sma_5"] = sum(window[i] for i in range(-5, 0)) / 5 if count >= 5 else None
 
 
 def _z_score(price: float, window: deque[float]) -> float | None:
@@ -143,13 +144,17 @@ def anomalies(row: Row) -> list[Row]:
     found: list[Row] = []
     change, score = row["change_percent"], row["z_score"]
     if change is not None and abs(change) > CHANGE_LIMIT:
-        found.append(_anomaly(row, "change_percent", change, CHANGE_LIMIT))
+        grade = _severity(abs(change) / CHANGE_LIMIT)
+        found.append(_anomaly(row, "change", abs(change), grade))
     if score is not None and abs(score) > Z_LIMIT:
-        found.append(_anomaly(row, "z_score", score, Z_LIMIT))
-    row["flags"] = ",".join(each["kind"] for each in found) or None
-    grave = any(each["severity"] == "high" for each in found)
-    row["severity"] = ("high" if grave else "medium") if found else None
+        found.append(_anomaly(row, "z_score", abs(score), _severity(abs(score) / Z_LIMIT)))
+    row["flags"] = ",".join([each["kind"] for each in found]) or None
+    row["severity"] = max([each["severity"] for each in found], key=GRADES.index, default=None)
     return found
+
+
+def _severity(times: float) -> str:
+    return GRADES[(times > 1.5) + (times > 2)]
 
 
 PLACED = (
@@ -167,11 +172,11 @@ PLACED = (
 )
 
 
-def _anomaly(row: Row, kind: str, score: float, limit: float) -> Row:
+def _anomaly(row: Row, kind: str, score: float, severity: str) -> Row:
     return {
         **{name: row[name] for name in PLACED},
         "kind": kind,
-        "severity": "high" if abs(score) > 2 * limit else "medium",
+        "severity": severity,
         "score": score,
-        "reason": f"{kind} {score:.2f} is beyond {limit:g}",
+        "reason": f"{kind} {score:.2f} at {row['price']}",
     }
