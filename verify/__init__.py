@@ -1,1 +1,19 @@
 """Proof, read from the lake itself, that every record is stored once."""
+
+from verify.findings import KINDS, Finding
+from verify.proof import Facts, prove
+from verify.run import VerifyError, report
+from verify.scope import Scope
+from verify.summary import Report, ShardReport
+
+__all__ = [
+    "KINDS",
+    "Facts",
+    "Finding",
+    "Report",
+    "Scope",
+    "ShardReport",
+    "VerifyError",
+    "prove",
+    "report",
+]
