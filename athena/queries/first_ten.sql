@@ -1,0 +1,9 @@
+-- First ten ticks
+-- The earliest rows of the lake's days asked, all columns: what is in there at all.
+-- :from date = first day; first dt to read
+-- :to date = last day; last dt to read
+select *
+from ticks
+where dt between :from and :to
+order by "timestamp", symbol, shard, lpad(sequence, 56, '0'), sub_sequence, line
+limit 10
