@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from config.site import Site
+
+
+@pytest.fixture
+def site(make_site: Callable[[], Site]) -> Site:
+    """As everywhere, but a client is made once: making one takes longer than most tests."""
+    made = make_site()
+    object.__setattr__(made, "client", functools.cache(made.client))
+    return made
 
 
 @pytest.fixture
