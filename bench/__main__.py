@@ -1,4 +1,4 @@
-"""`make bench`: the race, then the parts that it is made of."""
+"""`make bench`: what the parts cost, then the race."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from rich.table import Table
 
 from bench.compare import Different
 from bench.daemon import ChildFailed, Cost
+from bench.parts import Part, every
 from bench.race import Round, prepared
 from bench.tape import Tape
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 err = Console(stderr=True)
 
+SECTIONS = ("parts", "race")
 Count = Annotated[int, typer.Option(min=1)]
 
 
 @app.command()
 def bench(
+    section: Annotated[list[str] | None, typer.Argument(help="parts, race; both if none")] = None,
     records: Count = 1_000_000,
     rounds: Count = 3,
     symbols: Count = 200,
@@ -35,29 +38,48 @@ def bench(
 ) -> None:
     """tapeline's shard process against a stock amazon_kclpy processor doing the same job.
 
-    Both are children fed over pipes with the same bytes, write to the same local S3, and
-    are counted from start to end; their answers are compared after every round.
-    Example: make bench ARGS="--records 200000 --rounds 1".
+    In the race both are children fed over pipes with the same bytes, write to the same
+    local S3, and are counted from start to end; their answers are compared after every
+    round. The parts are what a record costs step by step.
+
+    Example: make bench ARGS="race --records 200000 --rounds 1".
     """
-    tape = Tape(records, symbols, seed)
+    wanted = section or list(SECTIONS)
+    if unknown := set(wanted) - set(SECTIONS):
+        raise typer.BadParameter(f"{', '.join(unknown)}; sections: {', '.join(SECTIONS)}")
+    document: dict[str, Any] = {"python": sys.version.split()[0]}
+    if "parts" in wanted:
+        parts = [note(part) for part in every()]
+        document["parts"] = [asdict(part) for part in parts]
+    if "race" in wanted:
+        tape = Tape(records, symbols, seed)
+        done = race(tape, batch, cut, rounds)
+        document["race"] = {"tape": asdict(tape), "batch": batch, "cut": cut} | results(done)
+    if as_json:
+        print(json.dumps(document))
+        return
+    if "parts" in wanted:
+        show_parts(parts)
+    if "race" in wanted:
+        show_race(tape, done)
+
+
+def note(part: Part) -> Part:
+    err.print(f"{part.name}: {part.microseconds:.2f} us", style="dim", highlight=False)
+    return part
+
+
+def race(tape: Tape, batch: int, cut: int, rounds: int) -> list[Round]:
     try:
-        with prepared(tape, batch, cut, lambda text: err.print(text, style="dim")) as race:
-            done = list(race.rounds(rounds))
+        with prepared(tape, batch, cut, lambda text: err.print(text, style="dim")) as both:
+            return list(both.rounds(rounds))
     except (ChildFailed, Different) as failed:
         err.print(str(failed), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    if as_json:
-        print(json.dumps(document(tape, batch, cut, done)))
-    else:
-        show(tape, done)
 
 
-def document(tape: Tape, batch: int, cut: int, done: list[Round]) -> dict[str, Any]:
+def results(done: list[Round]) -> dict[str, Any]:
     return {
-        "tape": asdict(tape),
-        "batch": batch,
-        "cut": cut,
-        "python": sys.version.split()[0],
         "rounds": [asdict(each) | {"ratio": each.ratio} for each in done],
         "ratio": ratio(done),
     }
@@ -68,7 +90,14 @@ def ratio(done: list[Round]) -> float:
     return statistics.median(each.ratio for each in done)
 
 
-def show(tape: Tape, done: list[Round]) -> None:
+def show_parts(parts: list[Part]) -> None:
+    table = Table("part", "records", "us a record")
+    for part in parts:
+        table.add_row(part.name, f"{part.records:,}", f"{part.microseconds:.2f}")
+    Console().print(table)
+
+
+def show_race(tape: Tape, done: list[Round]) -> None:
     table = Table("round", "side", "CPU s", "us a record", "records per CPU s", "wall s", "MB")
     for number, each in enumerate(done, 1):
         for side, cost in (("tapeline", each.ours), ("stock", each.stock)):

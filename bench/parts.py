@@ -13,13 +13,27 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
-from bench.tape import Tape, sequence
+import pyarrow as pa
+
+from bench.daemon import SHARD
+from bench.race import BUCKET, client
+from bench.tape import OPENING, Tape, sequence
 from config.load import restore
+from config.site import Site
+from deploy.local.emulator import LocalAws
 from kcl_app import envelope
-from kcl_app.core.decode import Decoder
+from kcl_app.core.columns import Columns
+from kcl_app.core.contract import Batch
+from kcl_app.core.cut import CutRecord, ObjectEntry
+from kcl_app.core.flow import Flow
 from kcl_app.core.records import Records
+from kcl_app.core.tables import bars_to_arrow, to_arrow
+from kcl_app.rules import decoder_of, rules_of
+from sinks.parquet import ParquetSink
 
 BATCH = 10_000
+CUT = 100_000
+DEFAULTS = restore(b"{}")
 REPEATS = 3
 
 
@@ -53,13 +67,99 @@ def lines(records: int) -> Iterator[Part]:
 def decode(records: int) -> Iterator[Part]:
     """From records to columns."""
     calls = list(batches(Tape(records)))
-    decoder = _decoder()
+    decoder = decoder_of(DEFAULTS)
 
     def work() -> None:
         for call in calls:
             decoder.decode(call)
 
     yield Part("records to columns", records, best(work))
+
+
+def flow(records: int, symbols: int) -> Iterator[Part]:
+    """Windows, indicators and flags of every call, then the bars of every cut.
+
+    All symbols were seen before. The fewer ticks a symbol has, the more bars a cut touches.
+    """
+    decoder = decoder_of(DEFAULTS)
+    calls = [decoder.decode(call).ticks for call in batches(Tape(2 * records, symbols))]
+    warm = Flow(SHARD, rules_of(DEFAULTS))
+    half = len(calls) // 2
+    _cuts(warm, calls[:half])
+    runs = [_cuts(warm.copy(), calls[half:]) for _ in range(REPEATS)]
+    bars = sum(rows.size for cut in runs[0] for rows in cut.bars.values())
+    feed = min(sum(cut.feed for cut in run) for run in runs)
+    close = min(sum(cut.close for cut in run) for run in runs)
+    yield Part(f"flow at {symbols:,} symbols: windows and flags", records, feed)
+    yield Part(f"flow at {symbols:,} symbols: {bars:,} bars", records, close)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What a cut came to, and CPU seconds of its two halves."""
+
+    ticks: Columns
+    bars: dict[str, Columns]
+    feed: float
+    close: float
+
+
+def _cuts(flow: Flow, calls: list[Columns]) -> list[_Cut]:
+    cuts = []
+    for some in batched(calls, CUT // BATCH):
+        begun = time.process_time()
+        fed = [flow.feed(ticks).ticks for ticks in some]
+        between = time.process_time()
+        ticks = Columns.joined(fed)
+        bars = flow.close(ticks)
+        cuts.append(_Cut(ticks, bars, between - begun, time.process_time() - between))
+    return cuts
+
+
+def parquet(records: int = CUT) -> Iterator[Part]:
+    """One cut's tables into Arrow, and through the sink into the store."""
+    decoder = decoder_of(DEFAULTS)
+    calls = [decoder.decode(call).ticks for call in batches(Tape(records))]
+    (cut,) = _cuts(Flow(SHARD, rules_of(DEFAULTS)), calls)
+    yield Part("columns to Arrow", records, best(lambda: _arrow(cut)))
+    tables = _arrow(cut)
+    with tempfile.TemporaryDirectory(prefix="tapeline-bench-") as folder, LocalAws(folder) as aws:
+        client(aws, "s3").create_bucket(Bucket=BUCKET)
+        lake = DEFAULTS.lake.model_copy(update={"bucket": BUCKET})
+        site = Site(DEFAULTS.model_copy(update={"endpoint_url": aws.endpoint_url, "lake": lake}))
+        sink = ParquetSink()
+        sink.site = site
+        sink.open()
+        lives = iter(range(REPEATS))
+        write = best(lambda: sink.write(_batch(f"life{next(lives)}", tables)))
+        sink.close()
+    yield Part("Parquet sink", records, write)
+
+
+def _arrow(cut: _Cut) -> dict[str, pa.Table]:
+    return {
+        "ticks": to_arrow("ticks", cut.ticks, SHARD),
+        "bars": bars_to_arrow(cut.bars, SHARD),
+    }
+
+
+def _batch(life: str, tables: dict[str, pa.Table]) -> Batch:
+    """A cut of one day that lists these tables; another life is another object."""
+    day = str(OPENING.date())
+    entries = tuple(
+        ObjectEntry(name, day, table.num_rows, "1m" if name == "bars" else "", name == "bars")
+        for name, table in tables.items()
+    )
+    return Batch(SHARD, tables, CutRecord(life, SHARD, None, objects=entries))
+
+
+def every() -> Iterator[Part]:
+    """All parts, in a record's order."""
+    yield from lines(CUT)
+    yield from decode(CUT)
+    yield from flow(2 * CUT, 200)
+    yield from flow(2 * CUT, 20_000)
+    yield from parquet()
 
 
 def best(work: Callable[[], Any]) -> float:
@@ -82,8 +182,3 @@ def batches(tape: Tape) -> Iterator[Records]:
             [key for _, (key, _, _) in many],
             [data for _, (_, _, data) in many],
         )
-
-
-def _decoder() -> Decoder:
-    market = restore(b"{}").market
-    return Decoder(market.timezone, market.earliest_year, market.latest_year)
