@@ -34,9 +34,12 @@ def produce(
     """Put all of ``source`` on the site's stream and its ids into the site's lake.
 
     ``speed`` is a multiple of the market's own pace, None is as fast as it goes; a
-    live source has its own. ``lines`` is how many ticks of a symbol may share a record: 0
-    lets symbols that are too few to fill calls share as many as do. ``clock`` may ask to stop: what was read by then is
-    published still. Whatever happens, the manifest names what was acknowledged.
+    live source has its own. ``lines`` is how many ticks of a symbol may share a
+    record; 0 lets symbols that are too few to fill calls share as many as do.
+    ``clock`` may ask to stop: what was read by then is published still. Whatever
+    happens, the manifest names what was acknowledged. ``say`` gets the source's
+    sentences to the user, ``progress`` the counts so far, ``token`` is random text
+    that tells two runs of one second apart.
     Raises SourceError and PublishError; see there.
     """
     clock = clock or Clock()
