@@ -62,7 +62,7 @@ class Worker(Section):
     good_run_seconds: float = Field(60, gt=0, description="an end before that is a fast failure")
     fast_failures: int = Field(6, gt=0, description="so many in a row, and the worker gives up")
     processor: str = Field(
-        "kcl_app.processor:ShardProcessor",
+        "kcl_app.wiring:Wiring",
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description="module:Class, amazon_kclpy's processor interface of version 3",
     )

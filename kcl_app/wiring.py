@@ -1,0 +1,112 @@
+"""A shard's processor from the settings: the one place where its parts are joined."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any
+
+from config.settings import Settings
+from config.site import Site
+from kcl_app import plugins
+from kcl_app.core.decode import Decoder
+from kcl_app.core.flow import Rules
+from kcl_app.core.windows import window
+from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
+from kcl_app.fanout import Fanout
+from kcl_app.life import read_life
+from kcl_app.opencut import Limits
+from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.stopped import Stopped
+from kcl_app.store import S3Store
+
+LISTED_AT_ONCE = 1000
+
+
+class Wiring:
+    """What ``worker.processor`` names by default."""
+
+    @staticmethod
+    def from_settings(settings: Settings, last_words: Any = None) -> ShardProcessor:
+        """Raises Stopped where the lake has no life yet, and the errors of its parts."""
+        site = Site(settings)
+        store = lake_store(site)
+        life = read_life(store)
+        if life is None:
+            raise Stopped(
+                f"{site.lake_url} has no life yet: start the shard through tapeline worker"
+            )
+        return ShardProcessor(
+            store=store,
+            sinks=Fanout(plugins.build(settings.sinks, site), store),
+            decoder=decoder(settings),
+            rules=rules(settings),
+            life=life.id,
+            writer=ThreadPoolExecutor(1, "cold"),
+            now=time.monotonic,
+            sleep=time.sleep,
+            limits=limits(settings),
+            pace=pace(settings),
+            parents=parents(site),
+            values=values(settings),
+        )
+
+
+def lake_store(site: Site) -> S3Store:
+    return S3Store(site.client("s3"), site.bucket, site.prefix)
+
+
+def decoder(settings: Settings) -> Decoder:
+    market = settings.market
+    return Decoder(market.timezone, market.earliest_year, market.latest_year)
+
+
+def rules(settings: Settings) -> Rules:
+    """Windows and detectors, in the order in which flags are written."""
+    return Rules(
+        zone=settings.market.timezone,
+        windows=tuple(window(name) for name in settings.windows.intervals),
+        detectors=(
+            ChangeRule(settings.flags.change_percent),
+            ZScoreRule(settings.flags.z_score),
+            TrendRule(),
+        ),
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    cut = settings.cut
+    return Limits(cut.records, int(cut.megabytes * 1_000_000), cut.dates)
+
+
+def pace(settings: Settings) -> Pace:
+    return Pace(
+        cut_seconds=settings.cut.seconds,
+        idle_seconds=settings.cut.idle_seconds,
+        checkpoint_seconds=settings.worker.checkpoint_seconds,
+        checkpoint_cuts=settings.worker.checkpoint_cuts,
+    )
+
+
+def values(settings: Settings) -> str:
+    """The release, and a digest of what the values are computed by."""
+    computed = settings.model_dump_json(include={"market", "windows", "flags"})
+    return f"{version('tapeline')}/{hashlib.sha256(computed.encode()).hexdigest()[:8]}"
+
+
+def parents(site: Site) -> Callable[[str], list[str]]:
+    """Asks the stream, when a shard begins at its head, which shards it came from."""
+
+    def of(shard: str) -> list[str]:
+        pages = site.client("kinesis").get_paginator("list_shards")
+        for page in pages.paginate(StreamName=site.settings.stream.name):
+            for described in page["Shards"]:
+                if described["ShardId"] == shard:
+                    named = ("ParentShardId", "AdjacentParentShardId")
+                    return [described[name] for name in named if name in described]
+        raise Stopped(f"shard {shard} is not in stream {site.settings.stream.name} any more")
+
+    return of
