@@ -21,14 +21,13 @@ from bench.tape import OPENING, Tape, sequence
 from config.load import restore
 from config.site import Site
 from deploy.local.emulator import LocalAws
-from kcl_app import envelope
+from kcl_app import envelope, wiring
 from kcl_app.core.columns import Columns
 from kcl_app.core.contract import Batch
 from kcl_app.core.cut import CutRecord, ObjectEntry
 from kcl_app.core.flow import Flow
 from kcl_app.core.records import Records
 from kcl_app.core.tables import bars_to_arrow, to_arrow
-from kcl_app.rules import decoder_of, rules_of
 from sinks.parquet import ParquetSink
 
 BATCH = 10_000
@@ -67,7 +66,7 @@ def lines(records: int) -> Iterator[Part]:
 def decode(records: int) -> Iterator[Part]:
     """From records to columns."""
     calls = list(batches(Tape(records)))
-    decoder = decoder_of(DEFAULTS)
+    decoder = wiring.decoder(DEFAULTS)
 
     def work() -> None:
         for call in calls:
@@ -81,9 +80,9 @@ def flow(records: int, symbols: int) -> Iterator[Part]:
 
     All symbols were seen before. The fewer ticks a symbol has, the more bars a cut touches.
     """
-    decoder = decoder_of(DEFAULTS)
+    decoder = wiring.decoder(DEFAULTS)
     calls = [decoder.decode(call).ticks for call in batches(Tape(2 * records, symbols))]
-    warm = Flow(SHARD, rules_of(DEFAULTS))
+    warm = Flow(SHARD, wiring.rules(DEFAULTS))
     half = len(calls) // 2
     _cuts(warm, calls[:half])
     runs = [_cuts(warm.copy(), calls[half:]) for _ in range(REPEATS)]
@@ -118,9 +117,9 @@ def _cuts(flow: Flow, calls: list[Columns]) -> list[_Cut]:
 
 def parquet(records: int = CUT) -> Iterator[Part]:
     """One cut's tables into Arrow, and through the sink into the store."""
-    decoder = decoder_of(DEFAULTS)
+    decoder = wiring.decoder(DEFAULTS)
     calls = [decoder.decode(call).ticks for call in batches(Tape(records))]
-    (cut,) = _cuts(Flow(SHARD, rules_of(DEFAULTS)), calls)
+    (cut,) = _cuts(Flow(SHARD, wiring.rules(DEFAULTS)), calls)
     yield Part("columns to Arrow", records, best(lambda: _arrow(cut)))
     tables = _arrow(cut)
     with tempfile.TemporaryDirectory(prefix="tapeline-bench-") as folder, LocalAws(folder) as aws:

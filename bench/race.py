@@ -18,6 +18,8 @@ from config.load import dump, restore
 from config.settings import Settings, SinkUse, Stream
 from config.site import Site
 from deploy.local.emulator import LocalAws
+from kcl_app.life import Life, open_life
+from kcl_app.wiring import lake_store
 
 BUCKET = "bench"
 STREAM = "bench"
@@ -69,10 +71,12 @@ class Race:
         return Round(costs["ours"], costs["stock"], rows)
 
     def _ours(self, name: str, lines: Path) -> Cost:
+        chosen = self._settings(name)
+        open_life(lake_store(Site(chosen)), Life(name, "bench", STREAM, ""))
         run_folder = self.folder / name
         run_folder.mkdir()
         settings = run_folder / "settings.json"
-        settings.write_bytes(dump(self._settings(name)))
+        settings.write_bytes(dump(chosen))
         command = [sys.executable, "-m", "kcl_app.shard", str(settings)]
         return run(command, _environment(), lines, self.folder / f"{name}.log")
 

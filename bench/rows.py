@@ -22,10 +22,11 @@ GRADES = ("low", "medium", "high")
 
 @dataclass(slots=True)
 class Rolling:
-    """One symbol's last twenty prices, and its volatility."""
+    """One symbol's last twenty prices, its volatility, and which average lies above."""
 
     prices: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     variance: float | None = None
+    above: bool | None = None
 
     def add(self, price: float, row: Row) -> None:
         """Write the indicators of ``price`` into ``row``."""
@@ -39,9 +40,25 @@ class Rolling:
         else:
             row["ewma_volatility"] = None
         window.append(price)
-        count = len(window)
-        row["sma_5"] = sum([window[i] for i in range(-5, 0)]) / 5 if count >= 5 else None
-        row["sma_20"] = sum(window) / 20 if count == 20 else None
+        prices = list(window)
+        row["sma_5"] = short = _mean(prices[-5:]) if len(prices) >= 5 else None
+        row["sma_20"] = long = _mean(prices) if len(prices) == 20 else None
+        row["trend"] = self._crossed(short, long) if short and long else False
+
+    def _crossed(self, short: float, long: float) -> bool:
+        """Whether the short average has come to lie on the other side of the long one."""
+        if short == long:
+            return False
+        before, self.above = self.above, short > long
+        return before is not None and before != self.above
+
+
+def _mean(prices: list[float]) -> float:
+    """Added plainly: ``sum`` compensates, and where the averages tie its last bit would decide."""
+    total = 0.0
+    for price in prices:
+        total += price
+    return total / len(prices)
 
 
 def _z_score(price: float, window: deque[float]) -> float | None:
@@ -142,12 +159,15 @@ class Bars:
 def anomalies(row: Row) -> list[Row]:
     """Which rules a tick breaks; its own ``flags`` and ``severity`` are set."""
     found: list[Row] = []
-    change, score = row["change_percent"], row["z_score"]
+    change, score, trend = row["change_percent"], row["z_score"], row["trend"]
     if change is not None and abs(change) > CHANGE_LIMIT:
         grade = _severity(abs(change) / CHANGE_LIMIT)
         found.append(_anomaly(row, "change", abs(change), grade))
     if score is not None and abs(score) > Z_LIMIT:
         found.append(_anomaly(row, "z_score", abs(score), _severity(abs(score) / Z_LIMIT)))
+    if trend:
+        apart = 100 * abs(row["sma_5"] - row["sma_20"]) / row["sma_20"]
+        found.append(_anomaly(row, "trend", apart, "low"))
     row["flags"] = ",".join([each["kind"] for each in found]) or None
     row["severity"] = max([each["severity"] for each in found], key=GRADES.index, default=None)
     return found

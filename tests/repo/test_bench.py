@@ -78,7 +78,7 @@ def test_the_stock_side_stores_every_record_once(stock: Lake) -> None:
 
 
 def test_the_tape_gives_every_rule_something_to_say(stock: Lake) -> None:
-    assert set(stock.table("anomalies")["kind"].to_pylist()) == {"change", "z_score"}
+    assert set(stock.table("anomalies")["kind"].to_pylist()) == {"change", "z_score", "trend"}
 
 
 def test_a_lake_equals_itself(stock: Lake) -> None:
