@@ -15,11 +15,17 @@ from collections import deque
 from types import FrameType
 from typing import IO
 
-from config.settings import Settings
-from kcl_app import java
+from config.settings import Settings, Worker
+from config.site import Site
+from kcl_app import java, jvm
 from kcl_app.last_words import LastWords
+from kcl_app.lease_seed import SeedRefused, seed_leases
+from kcl_app.life import LifeError
+from kcl_app.preflight import open_lake
 from kcl_app.properties import write_files
 from kcl_app.run_folder import RunFolder
+from kcl_app.stopped import Stopped
+from kcl_app.stream import StreamMissing, require_stream
 from kcl_app.supervise import Backoff, GaveUp, Supervisor
 from kcl_app.worker_lock import WorkerHeld, WorkerLock
 
@@ -27,8 +33,12 @@ log = logging.getLogger("tapeline.worker")
 said = logging.getLogger("tapeline.daemon")
 """What the JVM and the children say, line by line."""
 
+OURS = Worker.model_fields["processor"].default
+"""Any other processor has no lake of ours."""
 TAIL_LINES = 40
 LONGEST_LINE = 2_000
+JAVA_FRAME = "\t"
+"""How the lines of a Java stack trace begin; they are in the daemon's own log."""
 BEYOND_GRACE_S = 10.0
 """What the JVM may take to exit after the shards' own grace."""
 
@@ -38,7 +48,15 @@ MEANINGS = {
 }
 
 
-FAILURES = (java.DaemonMissing, WorkerHeld, GaveUp)
+FAILURES = (
+    java.DaemonMissing,
+    StreamMissing,
+    LifeError,
+    Stopped,
+    SeedRefused,
+    WorkerHeld,
+    GaveUp,
+)
 """What ``Launcher.run`` raises, each with a sentence for the operator."""
 
 
@@ -57,20 +75,33 @@ class Launcher:
             reason=self._reason,
             backoff=Backoff(good_run_s=worker.good_run_seconds, limit=worker.fast_failures),
             grace_s=worker.shutdown_grace_ms / 1000 + BEYOND_GRACE_S,
+            done=jvm.childless,
         )
 
-    def run(self) -> None:
-        """Until stopped. Raises one of FAILURES."""
-        command = java.command(self._settings, self.folder)
+    def run(self, seed: bool = False) -> None:
+        """Until stopped; ``seed`` writes the first leases. Raises one of FAILURES."""
         self.folder.make()
         if (orphan := self._lock.take()) is not None:
             log.warning("ended JVM %d, which a killed launcher had left", orphan)
+        self.folder.reason.unlink(missing_ok=True)
         try:
-            write_files(self._settings, self.folder)
-            self._command = command
+            self._prepare(seed)
             self._supervisor.run()
+        except FAILURES as why:
+            self.folder.write(self.folder.reason, f"{why}\n")
+            raise
         finally:
             self._lock.release()
+
+    def _prepare(self, seed: bool) -> None:
+        site = Site(self._settings)
+        require_stream(site)
+        if self._settings.worker.processor == OURS:
+            open_lake(site)
+        if seed:
+            log.info("wrote %d first leases", seed_leases(site))
+        self._command = java.command(self._settings, self.folder)
+        write_files(self._settings, self.folder)
 
     def stop(self) -> None:
         """Ask to stop gracefully; a second time, kill. Safe in a signal handler."""
@@ -109,8 +140,9 @@ class Launcher:
         with output:
             while line := output.readline(LONGEST_LINE):
                 text = line.decode("utf-8", "replace").rstrip()
-                self._tail.append(text)
-                said.info("%s", text)
+                if not text.startswith(JAVA_FRAME):
+                    self._tail.append(text)
+                    said.info("%s", text)
 
     def _reason(self, code: int) -> str:
         """The children's last words, else the JVM's; and where there is more."""

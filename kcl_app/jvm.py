@@ -26,6 +26,15 @@ def find(properties: Path) -> int | None:
     return next((pid for pid in pids if is_ours(pid, properties)), None)
 
 
+def childless(pid: int) -> bool:
+    """Whether no child of ``pid`` runs: every shard's process has left."""
+    try:
+        children = psutil.Process(pid).children()
+        return all(child.status() == psutil.STATUS_ZOMBIE for child in children)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def parent_of_this(properties: Path) -> int | None:
     """The JVM that started this process; None where something else did."""
     parent = os.getppid()

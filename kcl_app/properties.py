@@ -143,6 +143,12 @@ def logback(folder: RunFolder) -> str:
 
 LEVELS = (
     ("software.amazon.kinesis.multilang.DrainChildSTDERRTask", "OFF"),
-    ("software.amazon.kinesis.multilang.MultiLangProtocol", "WARN"),
+    ("software.amazon.kinesis.multilang.LineReaderTask", "WARN"),
     ("software.amazon.kinesis.multilang.MessageWriter", "WARN"),
+    ("software.amazon.kinesis.multilang.MultiLangProtocol", "WARN"),
+    ("software.amazon.kinesis.multilang.config", "WARN"),
+    ("software.amazon.kinesis.coordinator.assignment", "WARN"),
+    ("software.amazon.kinesis.coordinator.DiagnosticEventLogger", "WARN"),
+    ("software.amazon.kinesis.leader.DynamoDBLockBasedLeaderDecider", "WARN"),
+    ("software.amazon.kinesis.leases.dynamodb.DynamoDBLeaseDiscoverer", "WARN"),
 )

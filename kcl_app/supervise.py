@@ -5,7 +5,7 @@ Rules:
    failure and is forgotten after a good run.
 2. Too many fast failures in a row: give up, with the reason it left.
 3. Asked to stop once: the program gets SIGTERM, it alone, and a deadline. Asked
-   twice, or at the deadline: its whole group is killed.
+   twice, at the deadline, or when it has nothing left to do: its group is killed.
 4. After every end the group is killed before the next start: nothing it started
    outlives it.
 5. Whatever happens (a signal, an end) is an event in one queue, handled in one place.
@@ -28,8 +28,10 @@ from kcl_app.jvm import kill_group
 
 log = logging.getLogger("tapeline.worker")
 
-CLEAN = (0, 143, -signal.SIGTERM)
-"""Codes of a program that ended as asked; 143 is Java's for SIGTERM."""
+LOOK_S = 0.2
+"""How often a program that is stopping is looked at."""
+IDLE_LOOKS = 3
+"""Looks in a row that must find nothing left to do."""
 
 
 class Event(Enum):
@@ -63,8 +65,8 @@ class Supervisor:
     """Runs what ``start`` starts, until asked to stop or ``backoff`` gives up.
 
     ``start`` returns a process that leads its own group; ``reason(code)`` says why it
-    ended, in a sentence. ``wait(events, seconds)`` gives the next event, or None when
-    the time is over.
+    ended, in a sentence; ``done(pid)`` whether a program asked to stop has nothing left
+    to do. ``wait(events, seconds)`` gives the next event, or None when the time is over.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Supervisor:
         reason: Callable[[int], str],
         backoff: Backoff,
         grace_s: float,
+        done: Callable[[int], bool] = lambda pid: False,
         now: Callable[[], float] = time.monotonic,
         wait: Callable[[SimpleQueue[Event], float | None], Event | None] | None = None,
     ) -> None:
@@ -80,6 +83,7 @@ class Supervisor:
         self._reason = reason
         self._backoff = backoff
         self._grace_s = grace_s
+        self._done = done
         self._now = now
         self._wait = wait or next_event
         self._events: SimpleQueue[Event] = SimpleQueue()
@@ -92,9 +96,9 @@ class Supervisor:
         """Returns when stopped as asked. Raises GaveUp, or what ``start`` raises."""
         while True:
             began = self._now()
-            code, stopped = self._attempt()
-            if stopped:
-                self._say_stopped(code)
+            code, asked = self._attempt()
+            if asked:
+                log.info("stopped")
                 return
             delay = self._delay_after(self._now() - began, self._reason(code))
             if self._wait(self._events, delay) is Event.STOP:
@@ -104,23 +108,29 @@ class Supervisor:
     def _attempt(self) -> tuple[int, bool]:
         """One run: its code, and whether it was asked to stop."""
         program = self._start()
-        threading.Thread(target=self._watch, args=(program.pid,), daemon=True).start()
-        requests = 0
-        timeout: float | None = None
-        while (event := self._wait(self._events, timeout)) is not Event.ENDED:
-            requests += 1
-            timeout = self._grace_s
-            self._end(program, gently=event is Event.STOP and requests == 1)
+        watcher = threading.Thread(target=self._watch, args=(program.pid,), daemon=True)
+        watcher.start()
+        asked = self._wait(self._events, None) is Event.STOP
+        if asked:
+            self._end(program)
         kill_group(program.pid)
-        return program.wait(), requests > 0
+        watcher.join()
+        return program.wait(), asked
 
-    def _end(self, program: subprocess.Popen[bytes], gently: bool) -> None:
-        if gently:
-            log.info("stopping; the shards get up to %g s to finish", self._grace_s)
-            program.send_signal(signal.SIGTERM)
-        else:
-            log.warning("killing process group %d", program.pid)
-            kill_group(program.pid)
+    def _end(self, program: subprocess.Popen[bytes]) -> None:
+        """SIGTERM, then wait for the end, a second request, idleness or the deadline."""
+        log.info("stopping; the shards get up to %g s to finish", self._grace_s)
+        program.send_signal(signal.SIGTERM)
+        deadline = self._now() + self._grace_s
+        idle = 0
+        while idle < IDLE_LOOKS:
+            if self._now() >= deadline:
+                log.warning("killed: not finished after %g s", self._grace_s)
+                return
+            event = self._wait(self._events, LOOK_S)
+            if event is not None:
+                return
+            idle = idle + 1 if self._done(program.pid) else 0
 
     def _watch(self, pid: int) -> None:
         """Tell of the end without reaping, so that the pid stays the program's until killed."""
@@ -136,12 +146,6 @@ class Supervisor:
             )
         log.error("ended after %.1f s: %s; starting again in %g s", ran_s, reason, delay)
         return delay
-
-    def _say_stopped(self, code: int) -> None:
-        if code in CLEAN:
-            log.info("stopped")
-        else:
-            log.warning("stopped with code %d; what was open will be replayed", code)
 
 
 def next_event(events: SimpleQueue[Event], timeout: float | None) -> Event | None:
