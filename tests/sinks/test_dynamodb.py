@@ -5,10 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +18,7 @@ from sinks.samples import hot, sequence, table, tick
 from sinks.testing import SinkContract
 from sinks.transact import MOST_TEXT, newest, transactions
 from tests.sinks.conftest import make_table
+from tests.sinks.fakes import error, script
 
 
 def opened(site: Site, **settings: Any) -> DynamoDBSink:
@@ -134,39 +132,23 @@ def test_the_table_may_be_another_than_that_of_the_settings(site: Site) -> None:
     opened(site, table=f"{site.settings.items.table}-2").write(hot([tick(1)]))
 
 
-Answer = Callable[..., Any]
-
-
 @pytest.fixture
 def scripted(items: Site) -> Callable[[list[str]], DynamoDBSink]:
     """A sink whose first transactions are answered by a script of error codes."""
 
-    def script(codes: list[str]) -> DynamoDBSink:
-        sink, left = opened(items, parallel=1), list(codes)
-
-        def answer(model: Any, **context: Any) -> Any:
-            return _cancelled(left.pop(0)) if left else None
-
-        client = boto3.Session("local", "local", region_name="us-east-1").client(
-            "dynamodb", endpoint_url=items.settings.endpoint_url
-        )
-        client.meta.events.register("before-call.dynamodb.TransactWriteItems", answer)
-        sink._client = client
+    def make(codes: list[str]) -> DynamoDBSink:
+        sink = opened(items, parallel=1)
+        script(sink._client, "dynamodb.TransactWriteItems", [_told(code) for code in codes])
         return sink
 
-    return script
+    return make
 
 
-def _cancelled(code: str) -> Any:
-    """What botocore makes an error of: the HTTP answer, and its parsed body."""
-    answer = AWSResponse("http://aws", 400, HTTPHeaders(), None)
-    metadata = {"HTTPStatusCode": 400}
+def _told(code: str) -> Any:
     if code == "ThrottlingException":
-        error = {"Code": code, "Message": "slow down"}
-        return answer, {"Error": error, "ResponseMetadata": metadata}
+        return error(code)
     reasons = [{"Code": "None"}, {"Code": code, "Message": "not now"}]
-    error = {"Code": "TransactionCanceledException", "Message": "cancelled"}
-    return answer, {"Error": error, "CancellationReasons": reasons, "ResponseMetadata": metadata}
+    return error("TransactionCanceledException", CancellationReasons=reasons)
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError"])
