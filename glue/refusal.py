@@ -58,7 +58,10 @@ def sentence(error: Exception, service: str, on: str) -> str:
     if isinstance(error, ClientError):
         return _answered(error, service, on)
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
-        return "no AWS credentials found: set AWS_PROFILE, or run `aws configure`"
+        return (
+            "no AWS credentials found: set AWS_PROFILE or run `aws configure`; "
+            "without an account: tapeline local up"
+        )
     if isinstance(error, ProfileNotFound):
         return f"{error}: set AWS_PROFILE to one of `aws configure list-profiles`"
     if isinstance(error, TokenRetrievalError):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from config.load import nested, restore
+from config.settings import Settings
 from config.site import Site
 from deploy.local.emulator import LocalAws
 from glue.plan import apply, plan
@@ -43,12 +44,20 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
         yield aws
 
 
+@pytest.fixture(scope="session")
+def session(emulator: LocalAws) -> Any:
+    """One boto3 session for all: each would read the models of every service anew."""
+    return Site(Settings(endpoint_url=emulator.endpoint_url)).session
+
+
 @pytest.fixture
-def make_site(emulator: LocalAws) -> MakeSite:
+def make_site(emulator: LocalAws, session: Any) -> MakeSite:
     """Make a site whose names nobody else uses; ``flags`` are dotted keys to values."""
 
     def make(flags: Mapping[str, Any] | None = None) -> Site:
-        return Site(restore(json.dumps(nested(names(emulator) | dict(flags or {}))).encode()))
+        made = Site(restore(json.dumps(nested(names(emulator) | dict(flags or {}))).encode()))
+        made.session = session
+        return made
 
     return make
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from config.site import Site
-from glue.bucket import Bucket, LakeBucket
+from glue.bucket import LakeBucket
 from glue.plan import ApplyError, Step, apply, plan
-from glue.resource import Blocked
 from glue.stack import actions, resources
 from glue.stream import Stream
 
 MakeSite = Callable[..., Site]
+Denying = Callable[..., Site]
 
 
 def run(site: Site) -> list[Step]:
@@ -248,32 +248,33 @@ def test_a_database_in_capitals_is_refused_with_the_right_name(make_site: MakeSi
         run(make_site({"catalog.database": "Mixed"}))
 
 
-def test_a_bucket_that_is_not_ours_says_which_setting_names_it(site: Site) -> None:
-    """The emulator has no other accounts' buckets, so the refusal comes from botocore's hook."""
-    bucket = LakeBucket(site)
-    with pytest.raises(Blocked, match=r"belongs to somebody else.*lake.bucket"):
-        refused(bucket, 403)._exists()
+def test_a_bucket_that_is_not_ours_says_which_setting_names_it(
+    site: Site, denying: Denying
+) -> None:
+    with pytest.raises(ApplyError, match=r"belongs to somebody else.*lake\.bucket"):
+        run(denying(site, "s3.HeadBucket"))
+
+
+def test_a_call_that_is_not_granted_names_the_action(site: Site, denying: Denying) -> None:
+    step = planned(denying(site, "dynamodb.DescribeTable"))[f"table {site.settings.items.table}"]
+    assert step.verdict == "blocked"
+    assert "not allowed; grant dynamodb:DescribeTable" in step.why
+
+
+def test_a_refusal_midway_names_the_action_and_a_repeat_goes_on(
+    site: Site, denying: Denying
+) -> None:
+    with pytest.raises(ApplyError, match="grant glue:CreateTable"):
+        run(denying(site, "glue.CreateTable"))
+    assert planned(site)[f"stream {site.settings.stream.name}"].verdict == "unchanged"
+    run(site)
+    assert changed(site) == {}
 
 
 def test_every_action_is_named_once(site: Site) -> None:
     names = actions(resources(site))
     assert names == sorted(set(names))
     assert {"kinesis:CreateStream", "glue:UpdateTable", "s3:PutLifecycleConfiguration"} < set(names)
-
-
-def refused(bucket: Bucket, status: int) -> Bucket:
-    """The bucket, whose every call is answered with ``status``."""
-    client = bucket.site.client("s3")
-
-    class Answer:
-        status_code = status
-        headers: dict[str, str] = {}  # noqa: RUF012
-        content = b""
-        raw = None
-
-    client.meta.events.register("before-send.s3", lambda **_: Answer())
-    bucket.site.client = lambda service, **config: client  # type: ignore[method-assign]
-    return bucket
 
 
 def with_settings(make_site: MakeSite, site: Site, flags: dict[str, Any]) -> Site:
