@@ -41,7 +41,15 @@ SCALARS: frozenset[type[exp.Expr]] = frozenset(
         *(exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Exp, exp.Ln, exp.Pow),
         *(exp.Lower, exp.Upper, exp.Length, exp.Concat, exp.StrPosition, exp.StartsWith),
         *(exp.Replace, exp.RegexpLike, exp.Substring, exp.Pad, exp.ArraySize),
-        *(exp.TimestampTrunc, exp.DateAdd, exp.DateDiff, exp.Date, exp.Extract, exp.Year),
+        *(
+            exp.TimestampTrunc,
+            exp.DateTrunc,
+            exp.DateAdd,
+            exp.DateDiff,
+            exp.Date,
+            exp.Extract,
+            exp.Year,
+        ),
         *(exp.Quarter, exp.Month, exp.WeekOfYear, exp.Day, exp.DayOfWeekIso, exp.DayOfYear),
         *(exp.Hour, exp.Minute, exp.Second, exp.CurrentDate, exp.CurrentTimestamp),
         *(exp.UnixToTime, exp.TimeToUnix, exp.TimeToStr, exp.StrToTime, exp.ParseDatetime),
@@ -72,6 +80,7 @@ SENTENCES: dict[type[exp.Expr], str] = {
     exp.Struct: "row(...)",
     exp.Command: "this statement",
 }
+UNUSUAL = {"match": "MATCH_RECOGNIZE", "sample": "TABLESAMPLE"}
 JOINS = {"", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "OUTER"}
 
 
@@ -127,11 +136,23 @@ def _select(node: exp.Select) -> None:
     known |= {"order", "limit", "offset", "distinct", "windows"}
     for key, value in node.args.items():
         if value and key not in known:
-            raise refused(f"{key.strip('_').replace('_', ' ').upper()} in a SELECT")
+            raise refused(UNUSUAL.get(key, f"{key.strip('_').upper()} in a SELECT"))
     if (distinct := node.args.get("distinct")) and distinct.args.get("on"):
         raise refused("DISTINCT ON")
     if (limit := node.args.get("limit")) and not isinstance(limit, exp.Limit):
         raise refused("FETCH FIRST")
+    if order := node.args.get("order"):
+        _order(node, order)
+
+
+def _order(node: exp.Select, order: exp.Order) -> None:
+    """Inside an expression of ORDER BY a name is Trino's alias and DuckDB's column."""
+    aliases = {e.alias.lower() for e in node.expressions if isinstance(e, exp.Alias)}
+    for key in order.expressions:
+        inner = () if isinstance(key.this, exp.Column) else key.this.find_all(exp.Column)
+        for column in inner:
+            if not column.table and column.name.lower() in aliases:
+                raise refused(f"ORDER BY an expression of the alias {column.name}")
 
 
 def _join(node: exp.Join) -> None:

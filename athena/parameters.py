@@ -20,6 +20,8 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+LONGEST = 262_144
+"""Bytes of SQL that Athena takes."""
 Value = str | int | float | dt.date | dt.datetime
 
 FIRST_DAY = "first day"
@@ -112,6 +114,8 @@ class Placeholders:
 
 def placeholders(sql: str) -> Placeholders:
     """Find ``:name`` outside text, names and comments. Raises ParameterError."""
+    if len(sql.encode()) > LONGEST:
+        raise ParameterError(f"the SQL is longer than the {LONGEST:,} bytes that Athena takes")
     try:
         tokens = Trino().tokenize(sql)
     except TokenError as wrong:

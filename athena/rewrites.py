@@ -124,7 +124,7 @@ def _date_diff(node: exp.DateDiff, dates: set[str]) -> Node:
     return _call("datesub", _text(unit), node.expression.copy(), node.this.copy())
 
 
-def _trunc(node: exp.TimestampTrunc, dates: set[str]) -> Node:
+def _trunc(node: exp.TimestampTrunc | exp.DateTrunc, dates: set[str]) -> Node:
     unit = _named_unit(node)
     operand = node.this.copy()
     if _is_date(operand, dates):
@@ -291,6 +291,7 @@ RULES: dict[type[exp.Expr], Callable[[Any, set[str]], Node]] = {
     exp.DateAdd: _date_add,
     exp.DateDiff: _date_diff,
     exp.TimestampTrunc: _trunc,
+    exp.DateTrunc: _trunc,
     exp.TimeToStr: _date_format,
     exp.StrToTime: _date_parse,
     exp.ParseDatetime: _parse_datetime,

@@ -10,13 +10,16 @@ from collections.abc import Collection, Mapping
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import TokenType
 
 from athena.allowed import check, refused
 from athena.answer import QueryError
 from athena.parameters import Value, placeholders
 from athena.rewrites import rewrite
 
+QUESTIONS = {"SELECT", "WITH", "VALUES"}
 PREFIX = "p_"
 """Leads every parameter's name in DuckDB's SQL, so that ``:from`` is no keyword."""
 
@@ -42,16 +45,25 @@ def bindings(params: Mapping[str, Value]) -> dict[str, Value]:
     return {PREFIX + name: value for name, value in params.items()}
 
 
-def _parsed(sql: str) -> exp.Expr:
+def _parsed(sql: str) -> exp.Query:
+    _only_questions(sql)
     try:
         trees = [tree for tree in sqlglot.parse(sql, read="trino") if tree]
     except (ParseError, TokenError) as wrong:
         raise QueryError(f"not SQL in the Athena dialect: {_first(wrong)}") from None
+    except RecursionError:
+        raise QueryError("the SQL is nested too deeply to be read") from None
     if len(trees) != 1:
         raise QueryError(f"{len(trees)} statements: ask one question at a time")
     if not isinstance(trees[0], exp.Query):
-        raise refused(f"{sql.strip().split()[0].upper()}: only questions are answered; it")
+        raise refused(f"{type(trees[0]).__name__} as a statement")
     return trees[0]
+
+
+def _only_questions(sql: str) -> None:
+    words = (t.text.upper() for t in Trino().tokenize(sql) if t.token_type != TokenType.L_PAREN)
+    if (first := next(words, "")) not in QUESTIONS:
+        raise refused(f"{first or 'nothing'} (only SELECT, WITH and VALUES ask a question)")
 
 
 def _first(wrong: Exception) -> str:

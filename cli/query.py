@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from config.site import Site
 
 FORMATS = ("table", "csv", "json", "parquet")
-LONGEST = 1_000_000
+LONGEST = 262_144
 
 NameArgument = Annotated[str | None, typer.Argument(help="A question; without one, all of them.")]
 SqlOption = Annotated[
