@@ -60,7 +60,7 @@ def plugin(name: str, known: Mapping[str, EntryPoint] | None = None) -> type[Sin
         raise PluginError(
             f"sink {name} of {_origin(point)} cannot be imported: {type(wrong).__name__}: {wrong}"
         ) from wrong
-    if not (isinstance(made, type) and issubclass(made, Sink) and dataclasses.is_dataclass(made)):
+    if not (isinstance(made, type) and issubclass(made, Sink) and _decorated(made)):
         raise PluginError(f"sink {name} of {_origin(point)} is not a dataclass that extends Sink")
     return made
 
@@ -155,6 +155,11 @@ def _hints(name: str, kind: type[Sink]) -> dict[str, Any]:
         raise PluginError(
             f"sink {name}: the types of its fields cannot be read: {wrong}"
         ) from wrong
+
+
+def _decorated(kind: type) -> bool:
+    """Itself, not by its parent: without @dataclass its own fields would be no settings."""
+    return "__dataclass_fields__" in vars(kind)
 
 
 def _setting(field: dataclasses.Field[Any]) -> Setting:

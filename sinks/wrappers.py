@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -93,14 +94,15 @@ class Filtering(Wrapping):
     def write(self, batch: Batch) -> None:
         rows = batch.table(self.table)
         wanted = pa.array(self.values, rows.schema.field(self.column).type)
-        chosen = pc.indices_nonzero(pc.is_in(rows[self.column], value_set=wanted))
+        is_wanted = pc.is_in(rows[self.column], value_set=wanted)
+        chosen = np.flatnonzero(is_wanted.to_numpy())  # indices_nonzero crashes on zero chunks
         kept = {**batch.tables, self.table: rows.take(chosen)}
         try:
             self.sink.write(Batch(batch.shard, kept, batch.cut))
         except Refused as refused:
             if refused.table != self.table:
                 raise
-            outside = {chosen[row].as_py(): why for row, why in refused.rows.items()}
+            outside = {int(chosen[row]): why for row, why in refused.rows.items()}
             raise Refused(outside, self.table) from refused
 
 
