@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from kcl_app.core.columns import Array, Columns
-from kcl_app.core.exact import PRICE_UNITS, VOLUME_UNITS, Wide, vwap
+from kcl_app.core.exact import PRICE_UNITS, VOLUME_UNITS, Wide, counted, vwap
 from kcl_app.core.exchange import LocalClock
 from kcl_app.core.position import SEQUENCE_DIGITS, SUB_DIGITS
 from kcl_app.core.runs import changes
@@ -110,7 +110,7 @@ class Parts:
                 "start": self.start,
                 "end": self.end,
                 **{name: getattr(self, name) for name in ("open", "high", "low", "close")},
-                "volume": self.volume.over(int(VOLUME_UNITS)),
+                "volume": self.volume.over(VOLUME_UNITS),
                 "vwap": vwap(self.notional, self.volume),
                 "notional": self.notional.decimals(),
                 "ticks": self.ticks,
@@ -134,7 +134,7 @@ class Cutful:
         self._price = ticks["price"][self._order]
         self._open, self._high, self._low = self._ranges()
         amounts = ticks["traded"][self._order]
-        prices = np.rint(self._price * PRICE_UNITS).astype(np.int64)
+        prices = counted(self._price, PRICE_UNITS)
         self._volume, self._notional = Wide.of(amounts), Wide.product(prices, amounts)
 
     def _ranges(self) -> tuple[Array, Array, Array]:

@@ -93,11 +93,11 @@ def _integers(values: Sequence[int]) -> Array:
 
 
 def _floats(values: Sequence[float]) -> Array:
-    numbers = np.array(values, dtype=np.float64)
+    numbers = np.clip(np.array(values, dtype=np.float64), -9e21, 9e21)
     size = np.abs(numbers)
     unit = [size < 1e11, size < 1e14, size < 1e17]
     micros = np.select(unit, [numbers * 1e6, numbers * 1e3, numbers], numbers / 1e3)
-    whole: Array = np.rint(np.clip(micros, -9e18, 9e18)).astype(np.int64)
+    whole: Array = np.rint(micros).astype(np.int64)
     return whole
 
 

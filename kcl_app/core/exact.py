@@ -12,14 +12,25 @@ import numpy as np
 
 from kcl_app.core.columns import Array
 
-PRICE_UNITS = 1e8
-VOLUME_UNITS = 1e6
+PRICE_UNITS = 10**8
+VOLUME_UNITS = 10**6
 NOTIONAL_DIGITS = 14
 WIDE = np.dtype([("lo", "<u8"), ("hi", "<i8")])
 """Memory of an Arrow decimal128."""
 
 _HALF = np.uint64(32)
 _MASK = np.uint64(0xFFFFFFFF)
+
+
+def counted(values: Array, units: int) -> Array:
+    """Values from 0 up, as whole numbers (int64) of 1 / ``units``, to the nearest.
+
+    Whole and broken part are scaled apart, so whole values stay exact above 2**53 / units.
+    """
+    whole = np.trunc(values)
+    parts: Array = np.rint((values - whole) * units).astype(np.int64)
+    parts += whole.astype(np.int64) * units
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,5 @@ class Wide:
 
 def vwap(notional: Wide, volume: Wide) -> Array:
     """notional / volume in the price's units, correctly rounded; NaN without volume."""
-    units = int(PRICE_UNITS)
     pairs = zip(notional.integers(), volume.integers(), strict=True)
-    return np.array([n / (v * units) if v else np.nan for n, v in pairs], dtype=np.float64)
+    return np.array([n / (v * PRICE_UNITS) if v else np.nan for n, v in pairs], dtype=np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kcl_app.core.columns import Array, Columns
-from kcl_app.core.exact import VOLUME_UNITS
+from kcl_app.core.exact import VOLUME_UNITS, counted
 from kcl_app.core.runs import Runs
 from kcl_app.core.state import Field, State
 
@@ -54,7 +54,7 @@ def traded(runs: Runs, state: State, ticks: Columns) -> Array:
     source's correction: it adds nothing, and later ones are measured from it.
     """
     volume = ticks["volume"][runs.order]
-    amounts = np.rint(np.nan_to_num(volume) * VOLUME_UNITS).astype(np.int64)
+    amounts = counted(np.nan_to_num(volume), VOLUME_UNITS)
     quoted = (ticks["kind"] == "quote")[runs.order]
     amounts[quoted & np.isnan(volume)] = 0
     rows = np.flatnonzero(quoted & ~np.isnan(volume))

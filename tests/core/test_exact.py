@@ -1,0 +1,64 @@
+"""Wide integers add, multiply and divide as Python's do."""
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcl_app.core.exact import Wide, vwap
+
+_prices = st.integers(1, 10**17 - 1)
+_amounts = st.integers(0, 9 * 10**18)
+_pairs = st.lists(st.tuples(_prices, _amounts), min_size=1, max_size=50)
+
+
+def columns(pairs):
+    return (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
+
+
+@given(_pairs)
+def test_products_are_exact(pairs):
+    prices, amounts = columns(pairs)
+    assert Wide.product(prices, amounts).integers() == [p * v for p, v in pairs]
+
+
+@given(_pairs, st.lists(st.integers(1, 49)))
+def test_sums_of_runs_are_exact(pairs, borders):
+    starts = sorted({0, *(b for b in borders if b < len(pairs))})
+    ends = [*starts[1:], len(pairs)]
+    pairs = [(p, v // 10**7) for p, v in pairs]
+    prices, amounts = columns(pairs)
+    assert Wide.product(prices, amounts).sums(np.array(starts)).integers() == [
+        sum(p * v for p, v in pairs[a:b]) for a, b in zip(starts, ends, strict=True)
+    ]
+
+
+@given(_pairs)
+def test_addition_carries(pairs):
+    prices, amounts = columns([(p, v // 2) for p, v in pairs])
+    once = Wide.product(prices, amounts)
+    assert (once + once).integers() == [2 * p * (v // 2) for p, v in pairs]
+
+
+@given(_pairs)
+def test_the_vwap_is_the_nearest_double_to_the_true_quotient(pairs):
+    prices, amounts = columns(pairs)
+    got = vwap(Wide.product(prices, amounts), Wide.of(amounts))
+    for (price, amount), value in zip(pairs, got.tolist(), strict=True):
+        assert value == (price / 10**8) if amount else np.isnan(value)
+
+
+@given(st.lists(_amounts, min_size=1))
+def test_a_quotient_by_an_integer_is_the_nearest_double(amounts):
+    got = Wide.of(np.array(amounts, dtype=np.int64)).over(10**6)
+    assert got.tolist() == [amount / 10**6 for amount in amounts]
+
+
+def test_wide_integers_are_decimals_in_memory():
+    wide = Wide.product(np.array([123_456_789_012]), np.array([9_000_000_000_000_000_000]))
+    kind = pa.decimal128(38, 14)
+    memory = pa.py_buffer(wide.decimals())
+    value = pa.Array.from_buffers(kind, 1, [None, memory])[0].as_py()
+    assert value == Decimal(123_456_789_012 * 9_000_000_000_000_000_000).scaleb(-14)
