@@ -88,9 +88,10 @@ def _refused(wrong: ClientError, stream: str) -> Failed:
     """The call as a whole failed: later, or never."""
     code = wrong.response.get("Error", {}).get("Code", "")
     status = wrong.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    why = f"{code}: {wrong.response.get('Error', {}).get('Message', '')}"
     if code in THROTTLED:
-        return Failed(str(wrong))
+        return Failed(why)
     if status >= 500:
-        return Failed(str(wrong), uncertain=True)
-    remedy = REMEDIES.get(code)
-    raise PublishError(f"stream {stream}: {wrong}" + (f"; {remedy}" if remedy else "")) from wrong
+        return Failed(why, uncertain=True)
+    remedy = f"; {REMEDIES[code]}" if code in REMEDIES else ""
+    raise PublishError(f"stream {stream}: {why}{remedy}") from wrong

@@ -98,7 +98,7 @@ def _complete(path: str, names: Sequence[str], columns: Iterable[str]) -> None:
 
 
 def _has(names: Sequence[str]) -> str:
-    return f"the file has {', '.join(names)[:500]} (--header A,B,C names those of a bare file)"
+    return f"the file has {', '.join(names)[:500]}"
 
 
 def _plain(name: str) -> str:

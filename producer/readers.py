@@ -64,8 +64,6 @@ def _csv(path: str, rows: int, header: Sequence[str]) -> Iterator[Chunk]:
     reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
     try:
         names = _unique(path, list(header) or next(reader))
-        if not names:
-            raise SourceError(f"{path}, line 1: no column names stand there")
         while table := _rows(path, reader, rows, names):
             columns = zip(*(row for row, _ in table), strict=True)
             yield Chunk(
@@ -91,6 +89,10 @@ def _rows(path: str, reader: Any, most: int, names: list[str]) -> list[tuple[lis
 
 
 def _unique(path: str, names: list[str]) -> list[str]:
+    if not any(character.isalpha() for name in names for character in name):
+        raise SourceError(
+            f"{path}, line 1: no column names stand there; give them with --header A,B,C"
+        )
     stripped = [name.strip() or f"column {at}" for at, name in enumerate(names, 1)]
     if repeated := {name for name in stripped if stripped.count(name) > 1}:
         raise SourceError(f"{path}, line 1: column {min(repeated)} stands there twice")

@@ -1,0 +1,1 @@
+"""Sources, the publisher and the manifest."""
