@@ -107,9 +107,12 @@ class Bucket(Resource):
         missing = "ServerSideEncryptionConfigurationNotFoundError"
         return self._get("get_bucket_encryption", missing) is not None
 
-    def _rules(self) -> list[dict[str, Any]]:
+    def _lifecycle(self) -> dict[str, Any]:
         answer = self._get("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
-        return list((answer or {}).get("Rules", ()))
+        return answer or {}
+
+    def _rules(self) -> list[dict[str, Any]]:
+        return list(self._lifecycle().get("Rules", ()))
 
     def _get(self, call: str, missing: str) -> dict[str, Any] | None:
         try:
@@ -131,9 +134,13 @@ class Bucket(Resource):
         )
 
     def _set_lifecycle(self) -> None:
-        others = [rule for rule in self._rules() if rule.get("ID") != self.rule()["ID"]]
+        """The whole document is put at once, so what others decided in it goes along."""
+        given, size = self._lifecycle(), "TransitionDefaultMinimumObjectSize"
+        others = [r for r in given.get("Rules", ()) if r.get("ID") != self.rule()["ID"]]
         self.client.put_bucket_lifecycle_configuration(
-            Bucket=self.name, LifecycleConfiguration={"Rules": [*others, self.rule()]}
+            Bucket=self.name,
+            LifecycleConfiguration={"Rules": [*others, self.rule()]},
+            **({size: given[size]} if size in given else {}),
         )
 
 

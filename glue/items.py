@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from glue.resource import Aspects, Blocked, Change, Resource, code_of
 
 POLL = {"Delay": 2, "MaxAttempts": 150}
+BACKUP_ATTEMPTS = 30
+BACKUP_S = 2.0
 
 
 @dataclass
@@ -108,10 +110,18 @@ class ItemTable(Resource):
         self.client.update_table(TableName=self.name, StreamSpecification=self._stream())
 
     def _set_restorable(self) -> None:
-        self.client.update_continuous_backups(
-            TableName=self.name,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-        )
+        """A new table's backups are not to be had at once; DynamoDB then says so."""
+        for attempt in range(BACKUP_ATTEMPTS):
+            try:
+                self.client.update_continuous_backups(
+                    TableName=self.name,
+                    PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+                )
+                return
+            except self.client.exceptions.ContinuousBackupsUnavailableException:
+                if attempt == BACKUP_ATTEMPTS - 1:
+                    raise
+                self.sleep(BACKUP_S)
 
     def _stream(self) -> dict[str, Any]:
         return {"StreamEnabled": True, "StreamViewType": self.view}

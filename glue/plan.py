@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,7 +64,7 @@ def step_of(resource: Resource) -> Step:
     return Step(resource, "update" if differing else "unchanged", differing)
 
 
-def apply(steps: Sequence[Step], sleep: Callable[[float], None] = time.sleep) -> Iterator[Step]:
+def apply(steps: Sequence[Step]) -> Iterator[Step]:
     """Carry out what ``plan`` gave, in order, yielding each step once it is done.
 
     Nothing is changed where any step is blocked. Raises ApplyError at the first
@@ -76,31 +75,31 @@ def apply(steps: Sequence[Step], sleep: Callable[[float], None] = time.sleep) ->
         raise ApplyError("\n".join(blocked))
     for step in steps:
         if step.verdict != "unchanged":
-            _carry_out(step, sleep)
+            _carry_out(step)
         yield step
 
 
-def _carry_out(step: Step, sleep: Callable[[float], None]) -> None:
+def _carry_out(step: Step) -> None:
     resource = step.resource
     try:
         if step.verdict == "create":
             resource.create()
         else:
             resource.change(step.changes)
-        _confirm(resource, sleep)
+        _confirm(resource)
     except Blocked as why:
         raise ApplyError(str(why)) from why
     except (ClientError, BotoCoreError) as error:
         raise ApplyError(_refusal(error, resource)) from error
 
 
-def _confirm(resource: Resource, sleep: Callable[[float], None]) -> None:
+def _confirm(resource: Resource) -> None:
     """Return once reading shows what was asked for."""
     for _ in range(CONFIRM_ATTEMPTS):
         left = changes(resource.wanted(), resource.read() or {})
         if not left:
             return
-        sleep(CONFIRM_S)
+        resource.sleep(CONFIRM_S)
     raise ApplyError(
         f"{resource.kind} {resource.name} was changed, but reading it still shows "
         f"{'; '.join(map(str, left))}: run tapeline apply again, or look who else changes it"

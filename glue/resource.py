@@ -10,10 +10,10 @@ Rules:
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
@@ -44,6 +44,9 @@ class Resource(ABC):
     """One resource of the stack, as the settings want it."""
 
     site: Site
+    clients: dict[str, Any] = field(default_factory=dict, repr=False, kw_only=True)
+    """Clients by service; resources of one stack share them."""
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False, kw_only=True)
     kind: ClassVar[str]
     service: ClassVar[str]
     actions: ClassVar[tuple[str, ...]]
@@ -77,9 +80,11 @@ class Resource(ABC):
         """Raise Blocked where the settings themselves cannot be had."""
         return None
 
-    @cached_property
+    @property
     def client(self) -> Any:
-        return self.site.client(self.service)
+        if self.service not in self.clients:
+            self.clients[self.service] = self.site.client(self.service)
+        return self.clients[self.service]
 
 
 def changes(wanted: Aspects, has: Aspects) -> tuple[Change, ...]:

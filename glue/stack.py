@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 from config.site import Site
 from glue.bucket import LakeBucket, ResultsBucket
@@ -19,40 +22,39 @@ BARS_FINAL = "bars_final"
 BARS_FINAL_DOC = "One row a bar: the highest revision of each part, parts put together."
 
 
-def resources(site: Site) -> list[Resource]:
+def resources(site: Site, sleep: Callable[[float], None] = time.sleep) -> list[Resource]:
     """What `tapeline apply` makes for these settings; what a resource needs stands before it."""
+    settings = site.settings
+    shared: dict[str, Any] = {"clients": {}, "sleep": sleep}
     return [
-        Stream(site),
-        LakeBucket(site),
-        ResultsBucket(site),
-        ItemTable(site, site.settings.items.table, ("symbol", "timestamp"), view="NEW_IMAGE"),
-        ItemTable(site, site.settings.alerts.table, ("id",)),
-        Topic(site),
-        Database(site),
-        *catalog(site),
-        Workgroup(site),
+        Stream(site, **shared),
+        LakeBucket(site, **shared),
+        ResultsBucket(site, **shared),
+        ItemTable(site, settings.items.table, ("symbol", "timestamp"), "NEW_IMAGE", **shared),
+        ItemTable(site, settings.alerts.table, ("id",), **shared),
+        Topic(site, **shared),
+        Database(site, **shared),
+        *(CatalogTable(site, definition, **shared) for definition in catalog(site)),
+        Workgroup(site, **shared),
     ]
 
 
-def catalog(site: Site) -> list[CatalogTable]:
-    """The lake's tables, the raw table where its location is set, and the view."""
+def catalog(site: Site) -> list[dict[str, Any]]:
+    """Glue's TableInputs: the lake's tables, the raw table where its place is set, the view."""
     settings = site.settings
     intervals = settings.windows.intervals
-    definitions = [
+    tables = [
         table_input(table, site.lake_url, settings.market, intervals) for table in TABLES.values()
     ]
-    if settings.catalog.raw_location:
-        definitions.append(raw_input(settings.catalog.raw_location))
-    definitions.append(
-        view_input(
-            BARS_FINAL,
-            BARS_FINAL_DOC,
-            view_sql(BARS_FINAL),
-            settings.catalog.database,
-            bars_final_columns(),
-        )
+    raw = settings.catalog.raw_location
+    view = view_input(
+        BARS_FINAL,
+        BARS_FINAL_DOC,
+        view_sql(BARS_FINAL),
+        settings.catalog.database,
+        bars_final_columns(),
     )
-    return [CatalogTable(site, definition) for definition in definitions]
+    return [*tables, *([raw_input(raw)] if raw else []), view]
 
 
 def view_sql(name: str) -> str:

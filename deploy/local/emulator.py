@@ -78,6 +78,8 @@ class LocalAws:
 
     def start(self) -> LocalAws:
         """Start it and return when it answers. Raises LocalError."""
+        if self.process is not None:
+            raise LocalError(f"this local AWS is already started, at {self.endpoint_url}")
         if importlib.util.find_spec("ministack") is None:
             raise LocalError("ministack is not installed: pip install 'tapeline[local]'")
         if self.persist:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config.site import Site
 from glue.bucket import LakeBucket
+from glue.items import ItemTable
 from glue.plan import ApplyError, Step, apply, plan
 from glue.stack import actions, resources
-from glue.stream import Stream
+from glue.stream import Stream, shard_steps
 
 MakeSite = Callable[..., Site]
 Denying = Callable[..., Site]
+
+
+class Raw(io.BytesIO):
+    """A body as botocore reads it."""
+
+    def stream(self) -> Any:
+        yield self.read()
 
 
 def run(site: Site) -> list[Step]:
@@ -269,6 +282,29 @@ def test_a_refusal_midway_names_the_action_and_a_repeat_goes_on(
     assert planned(site)[f"stream {site.settings.stream.name}"].verdict == "unchanged"
     run(site)
     assert changed(site) == {}
+
+
+def test_backups_that_are_not_ready_yet_are_asked_for_again(site: Site) -> None:
+    slept: list[float] = []
+    table = ItemTable(site, site.settings.alerts.table, ("id",), sleep=slept.append)
+    unready = [b'{"__type": "ContinuousBackupsUnavailableException", "message": "enabling"}'] * 2
+
+    def answer(request: Any, **_: Any) -> AWSResponse | None:
+        return AWSResponse(request.url, 400, HTTPHeaders(), Raw(unready.pop())) if unready else None
+
+    table.client.meta.events.register("before-send.dynamodb.UpdateContinuousBackups", answer)
+    table.create()
+    assert slept == [2.0, 2.0]
+    assert (table.read() or {})["restorable"] is True
+
+
+@given(has=st.integers(1, 500), wants=st.integers(1, 500))
+def test_shards_go_to_any_count_in_steps_that_kinesis_takes(has: int, wants: int) -> None:
+    before = has
+    for count in shard_steps(has, wants):
+        assert before / 2 <= count <= before * 2
+        before = count
+    assert before == wants
 
 
 def test_every_action_is_named_once(site: Site) -> None:
