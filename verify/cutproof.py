@@ -16,6 +16,7 @@ from kcl_app.core.position import key_after
 from kcl_app.core.schema import TABLES
 from verify.findings import Finding
 from verify.lake import Lake
+from verify.manifest import reject_ids
 from verify.positions import (
     POSITION,
     digest_of,
@@ -49,7 +50,8 @@ class CutProof:
     """The same of a pending cut: its objects may still come."""
     doubled: int = 0
     records: pa.Table | None = None
-    payload: dict[str, pa.Table] = field(default_factory=dict)
+    ids: dict[str, pa.Array] = field(default_factory=dict)
+    """Record ids of ``ticks`` and ``rejects``, where completeness is asked for."""
 
 
 def prove(lake: Lake, record: CutRecord, settled: bool, scope: Scope) -> CutProof:
@@ -199,9 +201,15 @@ def _prove_positions(
         _prove_records(proof, distinct_records(rows))
     if whole:
         _prove_anomalies(proof, tables)
-    for table in PAYLOAD:
-        if scope.whole and table in tables:
-            proof.payload[table] = pa.concat_tables(tables[table])
+    if scope.whole:
+        proof.ids = {table: _ids(table, tables[table]) for table in PAYLOAD if table in tables}
+
+
+def _ids(table: str, parts: list[pa.Table]) -> pa.Array:
+    payload = pa.concat_tables(parts)
+    if table == "rejects":
+        return reject_ids(payload["data"])
+    return payload["id"].combine_chunks()
 
 
 _NONE = pa.table(

@@ -1,8 +1,8 @@
 """What was listed, what stands, and who was seen: sets too large for memory, kept on disk.
 
 Identities (a producer's record id, or a record's place on the stream) are kept as
-128 bits of MD5, so a hundred million of them are 1.7 GB of disk whatever they say.
-DuckDB works within ``memory`` and spills below ``directory``.
+128 bits of MD5, so a hundred million of them take 1.7 GB of disk whatever they say.
+DuckDB holds them within ``memory`` and spills the rest below ``directory``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import duckdb
 import pyarrow as pa
 
 FLUSH = 50_000
-PARTS = 16
-"""Identities are settled a part at a time, by hash, so that memory stays bounded."""
+NAMED = 1_000
+"""Missing identities that are kept, so that some can be named."""
 
 Seen = Literal["produced", "stored", "tick"]
 """A ``tick`` is stored, too, and counts as a repeat from its second time on."""
@@ -57,11 +57,11 @@ class Ledger:
     _ids: list[tuple[int, pa.Array]] = field(default_factory=list, init=False, repr=False)
 
     def __enter__(self) -> Self:
-        self._db = duckdb.connect(str(self.directory / "ledger.duckdb"))
+        self._db = duckdb.connect(":memory:")
         for setting, value in (
             ("memory_limit", self.memory),
             ("threads", self.threads),
-            ("temp_directory", str(self.directory / "spill")),
+            ("temp_directory", str(self.directory)),
             ("preserve_insertion_order", False),
             ("enable_progress_bar", False),
         ):
@@ -70,8 +70,7 @@ class Ledger:
             'CREATE TABLE listed (key TEXT, name TEXT, "interval" TEXT, dt TEXT, settled BOOL)'
         )
         self._db.execute("CREATE TABLE standing (key TEXT)")
-        for part in range(PARTS):
-            self._db.execute(f"CREATE TABLE seen_{part} (h UHUGEINT, code UTINYINT)")
+        self._db.execute("CREATE TABLE seen (h UHUGEINT, code UTINYINT)")
         return self
 
     def __exit__(
@@ -130,11 +129,29 @@ class Ledger:
     def count(self) -> Count:
         """Settle who was produced, stored and repeated."""
         self._flush_ids()
+        counted = Count(
+            *self._one(
+                """
+                SELECT count(*) FILTER (produced), count(*) FILTER (produced AND NOT stored),
+                       coalesce(sum(greatest(ticks - 1, 0)), 0)::BIGINT
+                FROM (
+                    SELECT h, bool_or(code = 0) AS produced, bool_or(code > 0) AS stored,
+                           count(*) FILTER (code = 2) AS ticks
+                    FROM seen GROUP BY h
+                )
+                """
+            )
+        )
         self._db.execute("CREATE OR REPLACE TABLE absent (h UHUGEINT)")
-        return _sum([self._count_part(part) for part in range(PARTS)])
+        if counted.missing:
+            self._db.execute(
+                "INSERT INTO absent SELECT h FROM seen GROUP BY h HAVING max(code) = 0 LIMIT ?",
+                [NAMED],
+            )
+        return counted
 
     def absent(self, identities: pa.Array) -> list[str]:
-        """Those of the identities that were produced and never seen stored."""
+        """Those of the identities that ``count`` found missing; it keeps NAMED of them."""
         self._db.register("batch", pa.table({"id": identities}))
         rows = self._db.execute(
             "SELECT id FROM batch WHERE md5_number(id) IN (SELECT h FROM absent)"
@@ -187,26 +204,6 @@ class Ledger:
             [dict(zip(names, row, strict=True)) for row in rows],
         )
 
-    def _count_part(self, part: int) -> Count:
-        self._db.execute(
-            f"""
-            CREATE OR REPLACE TABLE settled AS
-            SELECT h, bool_or(code = 0) AS produced, bool_or(code > 0) AS stored,
-                   count(*) FILTER (code = 2) AS ticks
-            FROM seen_{part} GROUP BY h
-            """
-        )
-        self._db.execute("INSERT INTO absent SELECT h FROM settled WHERE produced AND NOT stored")
-        return Count(
-            *self._one(
-                """
-                SELECT count(*) FILTER (produced), count(*) FILTER (produced AND NOT stored),
-                       coalesce(sum(greatest(ticks - 1, 0)), 0)::BIGINT
-                FROM settled
-                """
-            )
-        )
-
     def _row(self, table: str, row: tuple[Any, ...]) -> None:
         rows = self._rows.setdefault(table, [])
         rows.append(row)
@@ -237,14 +234,9 @@ class Ledger:
         self._ids = []
         self._db.register("batch", ids)
         self._db.execute(
-            "CREATE OR REPLACE TEMP TABLE hashed AS "
-            "SELECT md5_number(id) AS h, code FROM batch WHERE id IS NOT NULL"
+            "INSERT INTO seen SELECT md5_number(id), code FROM batch WHERE id IS NOT NULL"
         )
         self._db.unregister("batch")
-        for part in range(PARTS):
-            self._db.execute(
-                f"INSERT INTO seen_{part} SELECT h, code FROM hashed WHERE h & {PARTS - 1} = {part}"
-            )
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         self._db.register("batch", rows)
@@ -254,11 +246,3 @@ class Ledger:
     def _one(self, query: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] = self._db.execute(query).fetchall()[0]
         return row
-
-
-def _sum(counts: list[Count]) -> Count:
-    return Count(
-        sum(c.produced for c in counts),
-        sum(c.missing for c in counts),
-        sum(c.repeated for c in counts),
-    )

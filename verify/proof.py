@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kcl_app.core.cut import CutRecord, parse
-from kcl_app.core.lake import cut_key, object_key, snapshot_key
-from verify import bars, cutproof, lineage, manifest
+from kcl_app.core.cut import CutRecord
+from kcl_app.core.lake import object_key, snapshot_key
+from verify import bars, cutproof, lineage, standing
 from verify.chain import Chain, Checkpoint
 from verify.cutproof import CutProof
+from verify.cutrecords import CutRecords
 from verify.findings import Finding, Findings
 from verify.lake import Lake
 from verify.leases import Lease
 from verify.ledger import Ledger
-from verify.names import Names
 from verify.scope import Scope
 from verify.stream import identities
 from verify.summary import Report, ShardReport
@@ -33,6 +33,7 @@ Progress = Callable[[str], None]
 Completeness = Callable[["Proof"], None]
 """Sets ``produced``, ``missing`` and ``repeated`` of the report once all cuts were read."""
 EVERYTHING = Scope()
+LeasesAgain = Callable[[], Mapping[str, Lease]]
 READERS = 4
 """Cuts that are read at a time; memory is about twice as many cuts' positions and ids."""
 
@@ -58,23 +59,23 @@ def prove(
     scope: Scope = EVERYTHING,
     progress: Progress = lambda said: None,
     completeness: Completeness = lambda proof: None,
-    leases_again: Callable[[], Mapping[str, Lease]] | None = None,
+    leases_again: LeasesAgain = lambda: {},
     memory: str = "512MB",
     found: Iterable[Finding] = (),
 ) -> Report:
     """The report. ``completeness`` is one of verify.completeness; by default it stays unknown.
 
-    ``leases_again`` reads the leases once more, for a snapshot that is gone because
-    the checkpoint moved on meanwhile. ``found`` was found before, and counts.
+    ``leases_again`` reads the leases once more, for what moved on meanwhile. ``found``
+    was found before, and counts.
     """
     with (
         tempfile.TemporaryDirectory(prefix="tapeline-verify-") as directory,
         Ledger(Path(directory), memory) as ledger,
         ThreadPoolExecutor(READERS, thread_name_prefix="verify") as pool,
     ):
-        proof = Proof(lake, facts, scope, ledger, pool, progress)
+        proof = Proof(lake, facts, scope, ledger, pool, progress, leases_again)
         proof.found.add(found)
-        return proof.run(completeness, leases_again)
+        return proof.run(completeness)
 
 
 @dataclass
@@ -87,60 +88,33 @@ class Proof:
     ledger: Ledger
     pool: ThreadPoolExecutor
     progress: Progress
+    leases_again: LeasesAgain
     report: Report = field(init=False)
     found: Findings = field(default_factory=Findings)
     chains: dict[str, Chain] = field(default_factory=dict)
     lost: int = 0
     unwritten: int = 0
 
-    def run(
-        self, completeness: Completeness, leases_again: Callable[[], Mapping[str, Lease]] | None
-    ) -> Report:
+    def run(self, completeness: Completeness) -> Report:
         self.report = Report(
             life=self.facts.life, application=self.facts.application, scope=str(self.scope)
         )
-        self._standing()
+        self.progress("listing objects")
+        self.found.add(standing.enter(self.lake, self.ledger, self.facts.life, self.scope))
         for shard in self._shards():
             self._shard(shard)
         states = self._states()
         self.found.add(lineage.parents(states))
-        self._snapshots(states, leases_again)
-        self._unlisted()
+        self._snapshots(states)
+        self.report.unlisted, unlisted = standing.unlisted(self.ledger, self.found.keep)
+        self.found.add(unlisted)
+        self.found.counts["unlisted"] = self.report.unlisted
         if "bars" in self.scope.tables and not self.scope.quick:
             self._bars()
         self.report.missing = self.lost
         if self.scope.whole:
             self._complete(completeness)
         return self._closed()
-
-    # --- what stands ---------------------------------------------------------------
-
-    def _standing(self) -> None:
-        """Every object below the tables, sorted into ours, other lives', and nobody's."""
-        names = Names(self.facts.life, frozenset(self.lake.folders("cuts/")))
-        for table in sorted(self.scope.tables):
-            self.progress(f"listing {table}")
-            for key in self.lake.keys(f"{table}/"):
-                if not names.counts(key) or not self.scope.has_date(names.dt(key)):
-                    continue
-                owner = names.owner(key)
-                if owner is None:
-                    what = f"{key} belongs to no life"
-                    self.found.add([Finding("foreign", what, objects=(key,))])
-                elif owner != self.facts.life:
-                    self.report.other_lives += 1
-                elif self.scope.has_shard(names.shard(key)):
-                    self.ledger.stand(key)
-        if self.report.other_lives:
-            what = f"{self.report.other_lives} objects are of other lives"
-            self.found.add([Finding("other-life", what)])
-
-    def _unlisted(self) -> None:
-        self.report.unlisted, keys = self.ledger.unlisted(self.found.keep)
-        self.found.add(
-            Finding("unlisted", f"{key} is in no cut record", objects=(key,)) for key in keys
-        )
-        self.found.counts["unlisted"] = self.report.unlisted
 
     # --- shards --------------------------------------------------------------------
 
@@ -150,22 +124,23 @@ class Proof:
         return sorted(shard for shard in known if self.scope.has_shard(shard))
 
     def _checkpoint(self, shard: str) -> Checkpoint:
+        """The lease's, read before the chain is. A shard may have begun since."""
         if self.facts.over:
             return Checkpoint("all")
-        lease = (self.facts.leases or {}).get(shard)
-        return lease.checkpoint if lease else Checkpoint("unknown")
+        lease = (self.facts.leases or {}).get(shard) or self.leases_again().get(shard)
+        if lease is not None:
+            return lease.checkpoint
+        # A lease that the KCL has removed belongs to a shard that is over.
+        return Checkpoint("end" if self._records(shard).last_is_end() else "unknown")
 
     def _shard(self, shard: str) -> None:
         """Walk the chain; cuts are read ahead by the pool and counted in the chain's order."""
         chain = Chain(self.facts.life, shard, self._checkpoint(shard))
-        # A lease that the KCL has removed belongs to a shard that is over.
-        if chain.checkpoint.stand == "unknown" and self._has_end(shard):
-            chain.checkpoint = Checkpoint("end")
         told = ShardReport(shard, str(chain.checkpoint))
         self.chains[shard] = chain
         self.report.shards.append(told)
         ahead: deque[Future[CutProof]] = deque()
-        for key, record in self._records(shard):
+        for key, record in self._records(shard).read(self.pool, self._unreadable):
             settled = chain.add(key, record)
             self._list(record, settled)
             ahead.append(self.pool.submit(cutproof.prove, self.lake, record, settled, self.scope))
@@ -178,42 +153,11 @@ class Proof:
         told.gaps, told.ended = len(chain.gaps), chain.ended
         self.progress(f"{shard}: {chain.cuts} cuts, {told.rows} ticks")
 
-    def _has_end(self, shard: str) -> bool:
-        """Whether the chain's last record is an END."""
-        last = deque(self._keys(shard), maxlen=1)
-        body = self.lake.body(last[0]) if last else None
-        try:
-            return body is not None and parse(body).kind == "end"
-        except ValueError:
-            return False
+    def _records(self, shard: str) -> CutRecords:
+        return CutRecords(self.lake, self.facts.life, shard)
 
-    def _keys(self, shard: str) -> Iterator[str]:
-        """Keys of the shard's records in stream order. HEAD would be listed last."""
-        head = cut_key(self.facts.life, shard, None)
-        if self.lake.body(head) is not None:
-            yield head
-        yield from (k for k in self.lake.keys(f"cuts/{self.facts.life}/{shard}/") if k != head)
-
-    def _records(self, shard: str) -> Iterator[tuple[str, CutRecord]]:
-        ahead: deque[tuple[str, Future[bytes | None]]] = deque()
-        for key in self._keys(shard):
-            ahead.append((key, self.pool.submit(self.lake.body, key)))
-            if len(ahead) > 4 * READERS:
-                yield from self._parsed(shard, *ahead.popleft())
-        while ahead:
-            yield from self._parsed(shard, *ahead.popleft())
-
-    def _parsed(
-        self, shard: str, key: str, reading: Future[bytes | None]
-    ) -> Iterator[tuple[str, CutRecord]]:
-        body = reading.result()
-        try:
-            record = parse(body or b"")
-            _ = record.binding()  # positions are parsed when asked for
-            yield key, record
-        except ValueError as why:
-            what = f"{key} is no cut record: {why}"
-            self.found.add([Finding("unreadable", what, shard, objects=(key,))])
+    def _unreadable(self, finding: Finding) -> None:
+        self.found.add([finding])
 
     def _list(self, record: CutRecord, settled: bool) -> None:
         for entry in record.objects:
@@ -248,10 +192,10 @@ class Proof:
             return
         if self.scope.against == "stream" and proof.records is not None:
             self.ledger.see("stored", identities(proof.record.shard, proof.records))
-        if "ticks" in proof.payload:
-            self.ledger.see("tick", proof.payload["ticks"]["id"].combine_chunks())
-        if "rejects" in proof.payload:
-            self.ledger.see("stored", manifest.reject_ids(proof.payload["rejects"]["data"]))
+        if "ticks" in proof.ids:
+            self.ledger.see("tick", proof.ids["ticks"])
+        if "rejects" in proof.ids:
+            self.ledger.see("stored", proof.ids["rejects"])
 
     def _tell_gap(self, record: CutRecord) -> None:
         at = (str(record.begins_after or "HEAD"), str(record.ends_at))
@@ -263,45 +207,40 @@ class Proof:
     def _states(self) -> dict[str, lineage.ShardState]:
         """Shards in scope as they stand, and their parents even out of scope."""
         leases, stream = self.facts.leases or {}, self.facts.stream
+        parents = {
+            shard: (leases[shard].parents if shard in leases else frozenset())
+            | stream.get(shard, frozenset())
+            for shard in sorted({*self.chains, *leases, *stream})
+        }
+        awaited = frozenset[str]().union(*parents.values())
         states = {}
-        for shard in sorted({*self.chains, *leases, *stream}):
+        for shard, born_of in parents.items():
             chain = self.chains.get(shard) or self._glance(shard)
-            lease = leases.get(shard)
+            # A parent may have ended, and its child begun, since its chain was walked.
+            ended = chain.ended or (shard in awaited and self._records(shard).last_is_end())
+            leased, listed = shard in leases, shard in stream
             states[shard] = lineage.ShardState(
-                chain.checkpoint,
-                lease is not None,
-                shard in stream,
-                chain.begun,
-                chain.ended,
-                chain.end,
-                (lease.parents if lease else frozenset()) | stream.get(shard, frozenset()),
+                chain.checkpoint, leased, listed, chain.begun, ended, chain.end, born_of
             )
         return states
 
     def _glance(self, shard: str) -> Chain:
-        """A shard out of scope, or with a lease and no chain: only whether it began and ended."""
+        """A shard out of scope, or one that the stream alone knows."""
         chain = Chain(self.facts.life, shard, self._checkpoint(shard))
-        chain.begun = next(self._keys(shard), None) is not None
-        chain.ended = chain.begun and self._has_end(shard)
+        chain.begun = next(self._records(shard).keys(), None) is not None
         return chain
 
-    def _snapshots(
-        self,
-        states: dict[str, lineage.ShardState],
-        leases_again: Callable[[], Mapping[str, Lease]] | None,
-    ) -> None:
+    def _snapshots(self, states: dict[str, lineage.ShardState]) -> None:
         for shard, at, why in lineage.snapshots(states):
             key = snapshot_key(self.facts.life, shard, at)
-            if not self.scope.has_shard(shard) or self._stands(key):
-                continue
-            if leases_again is not None and self._moved_on(shard, leases_again()):
+            if not self.scope.has_shard(shard) or self._stands(key) or self._moved_on(shard):
                 continue
             what = f"{key} doesn't stand; it is needed for {why}"
             self.found.add([Finding("snapshot", what, shard, (str(at or "HEAD"),), (key,))])
 
-    def _moved_on(self, shard: str, leases: Mapping[str, Lease]) -> bool:
+    def _moved_on(self, shard: str) -> bool:
         """True where the checkpoint moved meanwhile, and the snapshot stands at the new one."""
-        before, now = self._checkpoint(shard), leases.get(shard)
+        before, now = self.chains[shard].checkpoint, self.leases_again().get(shard)
         if now is None or now.checkpoint == before:
             return False
         at = now.checkpoint.position

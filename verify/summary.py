@@ -49,7 +49,6 @@ class Report:
     dropped: int = 0
     bars: int | None = None
     unlisted: int = 0
-    other_lives: int = 0
     shards: list[ShardReport] = field(default_factory=list)
     tables: dict[str, list[int]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)

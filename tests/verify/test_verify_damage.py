@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from true_lake import LIFE, A, B, C, TrueLake, true_lake
 
 from kcl_app.core.cut import CutRecord, Place
 from kcl_app.core.lake import cut_key, snapshot_key
 from kcl_app.core.position import Position
+from tests.verify.true_lake import LIFE, A, B, C, TrueLake, true_lake
 from verify.chain import Checkpoint
 from verify.findings import KINDS
 

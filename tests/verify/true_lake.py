@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -115,8 +115,11 @@ class TrueLake:
     produced: list[str] = field(default_factory=list)
     revisions: dict[tuple[str, str, datetime], int] = field(default_factory=dict)
 
-    def cut(self, tape: Tape, after: Position | None, lines: int, stored: bool = True) -> Position:
-        """Take ``lines`` lines as the cut after ``after``. Returns where it ends."""
+    def cut(
+        self, tape: Tape, after: Position | None, lines: int, stored: Collection[str] = TABLES
+    ) -> Position:
+        """Take ``lines`` lines as the cut after ``after``, and write its objects of the tables
+        ``stored``. Returns where it ends."""
         taken = [tape.line() for _ in range(lines)]
         self.produced += [line["id"] for line in taken]
         bad = [line for line in taken if int(line["id"].split("-")[1]) % 10 == 9]
@@ -147,7 +150,7 @@ class TrueLake:
         self.put(record)
         for (table, interval), rows in tables.items():
             for entry in record.objects:
-                if stored and (entry.table, entry.interval) == (table, interval):
+                if table in stored and (entry.table, entry.interval) == (table, interval):
                     held = [row for row in rows if dt(table, row) == entry.dt]
                     self.store.bodies[object_key(record, entry)] = parquet(table, held)
         return last
@@ -235,8 +238,9 @@ def dt(table: str, row: Row) -> str:
     return day.isoformat()
 
 
-def true_lake(pending: bool = True) -> TrueLake:
-    """The lake of this page. ``pending`` adds B's second cut, whose objects don't stand yet."""
+def true_lake(pending: bool = True, stored: Collection[str] = ()) -> TrueLake:
+    """The lake of this page. ``pending`` adds B's second cut, whose objects don't stand yet,
+    but for those of the tables ``stored``."""
     lake = TrueLake()
     at: Position | None = None
     tape = Tape(A, 1_000)
@@ -254,6 +258,6 @@ def true_lake(pending: bool = True) -> TrueLake:
     lake.snapshot(C, last)
     lake.lease(C, Checkpoint("position", last), A)
     if pending:
-        lake.cut(young, done, 9, stored=False)
+        lake.cut(young, done, 9, stored)
     lake.manifest()
     return lake
