@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from kcl_app.core.columns import Array, Columns
-from kcl_app.core.exact import PRICE_UNITS, VOLUME_UNITS, Wide, counted, vwap
+from kcl_app.core.exact import PRICE_UNITS, VOLUME_UNITS, Wide, counted
 from kcl_app.core.exchange import LocalClock
 from kcl_app.core.position import SEQUENCE_DIGITS, SUB_DIGITS
+from kcl_app.core.quotient import quotients
 from kcl_app.core.runs import changes
 from kcl_app.core.state import Field, State
 from kcl_app.core.windows import Tumbling
@@ -101,17 +102,16 @@ class Parts:
             part=old.part,
         )
 
-    def columns(self, symbols: list[str], clock: LocalClock) -> Columns:
+    def columns(self, state: State, clock: LocalClock) -> Columns:
         """The table ``bars``, but for the shard."""
-        names = np.array(symbols, dtype=object)
         return Columns(
             {
-                "symbol": names[self.slot],
+                "symbol": state.names(self.slot),
                 "start": self.start,
                 "end": self.end,
                 **{name: getattr(self, name) for name in ("open", "high", "low", "close")},
                 "volume": self.volume.over(VOLUME_UNITS),
-                "vwap": vwap(self.notional, self.volume),
+                "vwap": quotients(self.notional, self.volume, PRICE_UNITS),
                 "notional": self.notional.decimals(),
                 "ticks": self.ticks,
                 "first_at": self.first_at,
@@ -135,6 +135,7 @@ class Cutful:
         self._open, self._high, self._low = self._ranges()
         amounts = ticks["traded"][self._order]
         prices = counted(self._price, PRICE_UNITS)
+        self._names = np.zeros(ticks.size, dtype=_PART)
         self._volume, self._notional = Wide.of(amounts), Wide.product(prices, amounts)
 
     def _ranges(self) -> tuple[Array, Array, Array]:
@@ -173,14 +174,31 @@ class Cutful:
 
     def name(self, openers: Array) -> Array:
         """The names of parts that the ticks at these rows open."""
-        sequence, sub, line = (
-            self._ticks[n][openers].tolist() for n in ("sequence", "sub_sequence", "line")
-        )
-        keys = [
-            f"{s:0>{SEQUENCE_DIGITS}}-{u:0{SUB_DIGITS}}-{n:0{LINE_DIGITS}}".encode()
-            for s, u, n in zip(sequence, sub, line, strict=True)
-        ]
-        return np.array(keys, dtype=_PART)
+        new = openers[self._names[openers] == b""]
+        if len(new):
+            columns = (self._ticks[n][new] for n in ("sequence", "sub_sequence", "line"))
+            self._names[new] = part_names(*columns)
+        names: Array = self._names[openers]
+        return names
+
+
+def part_names(sequences: Array, subs: Array, lines: Array) -> Array:
+    """``<sequence>-<sub>-<line>``, zero-padded: in text order as in the stream."""
+    padded = "".join([s.rjust(SEQUENCE_DIGITS, "0") for s in sequences.tolist()])
+    letters = np.full((len(sequences), np.dtype(_PART).itemsize), ord("-"), dtype=np.uint8)
+    letters[:, :SEQUENCE_DIGITS] = np.frombuffer(padded.encode(), np.uint8).reshape(
+        -1, SEQUENCE_DIGITS
+    )
+    _figures(letters, SEQUENCE_DIGITS + 1, SUB_DIGITS, subs)
+    _figures(letters, SEQUENCE_DIGITS + SUB_DIGITS + 2, LINE_DIGITS, lines)
+    return letters.view(_PART).reshape(-1)
+
+
+def _figures(letters: Array, first: int, digits: int, numbers: Array) -> None:
+    rest = numbers.astype(np.int64)
+    for place in range(first + digits - 1, first - 1, -1):
+        letters[:, place] = ord("0") + rest % 10
+        rest = rest // 10
 
 
 def close(cut: Cutful, state: State, windows: Tumbling, clock: LocalClock) -> Columns:
@@ -199,7 +217,7 @@ def close(cut: Cutful, state: State, windows: Tumbling, clock: LocalClock) -> Co
     merged = _put(replace(fresh, part=part), known, fresh[known].after(old))
     _write(state, windows.name, merged, place, np.flatnonzero(place >= 0))
     _admit(state, windows.name, merged, np.flatnonzero(place < 0))
-    return merged.columns(state.symbols, clock)
+    return merged.columns(state, clock)
 
 
 def _by_time(slots: Array, at: Array) -> Array:

@@ -82,12 +82,7 @@ class Wide:
 
     def over(self, divisor: int) -> Array:
         """The quotients by an integer, correctly rounded."""
-        if not self.hi.any() and self.lo.max(initial=0) < 1 << 53:
-            return self.lo.astype(np.float64) / divisor
-        return np.array([value / divisor for value in self.integers()], dtype=np.float64)
-
-
-def vwap(notional: Wide, volume: Wide) -> Array:
-    """notional / volume in the price's units, correctly rounded; NaN without volume."""
-    pairs = zip(notional.integers(), volume.integers(), strict=True)
-    return np.array([n / (v * PRICE_UNITS) if v else np.nan for n, v in pairs], dtype=np.float64)
+        out: Array = self.lo.astype(np.float64) / divisor
+        large = np.flatnonzero((self.hi > 0) | (self.lo >= 1 << 53))
+        out[large] = [value / divisor for value in self[large].integers()]
+        return out

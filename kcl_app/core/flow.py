@@ -90,7 +90,9 @@ class Flow:
         """Ticks of a call, in stream order, with their rolling values and flags."""
         if not ticks.size:
             return _flagged(_valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {}), [], ())
-        runs = Runs(self._state.slots(ticks["symbol"]))
+        slots = self._state.slots(ticks["symbol"])
+        ticks = ticks.having(symbol=self._state.names(slots))
+        runs = Runs(slots)
         prices = ticks["price"][runs.order]
         dates = ticks["exchange_date"][runs.order]
         values = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kcl_app.core.columns import Array
+from kcl_app.core.columns import Array, text
 
 _FIRST_CAPACITY = 64
 
@@ -47,6 +47,7 @@ class State:
         declared = {field.name: field for field in (*LAST_SEEN, *fields)}
         self.fields: tuple[Field, ...] = tuple(declared.values())
         self.symbols: list[str] = []
+        self._names = text(())
         self._slots: dict[str, int] = {}
         self._columns = {field.name: field.rows(_FIRST_CAPACITY) for field in self.fields}
         self._capacity = _FIRST_CAPACITY
@@ -66,10 +67,16 @@ class State:
             self._admit(s for s in dict.fromkeys(wanted) if s not in self._slots)
             return np.fromiter(map(self._slots.__getitem__, wanted), np.int64, len(wanted))
 
+    def names(self, slots: Array) -> Array:
+        """The symbols of slots: one text object a symbol, so later look-ups are quick."""
+        names: Array = self._names[slots]
+        return names
+
     def _admit(self, symbols: Iterable[str]) -> None:
         for symbol in symbols:
             self._slots[symbol] = len(self.symbols)
             self.symbols.append(symbol)
+        self._names = text(self.symbols)
         if len(self.symbols) > self._capacity:
             self._grow(max(len(self.symbols), self._capacity * 5 // 4))
 
@@ -84,6 +91,7 @@ class State:
         twin = State.__new__(State)
         twin.fields = self.fields
         twin.symbols = self.symbols.copy()
+        twin._names = self._names
         twin._slots = self._slots.copy()
         twin._columns = {name: column.copy() for name, column in self._columns.items()}
         twin._capacity = self._capacity

@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcl_app.core.exact import Wide, vwap
+from kcl_app.core.exact import Wide
+from kcl_app.core.quotient import quotients
 
 _prices = st.integers(1, 10**17 - 1)
 _amounts = st.integers(0, 9 * 10**18)
@@ -45,7 +46,7 @@ def test_addition_carries(pairs):
 @given(_pairs)
 def test_the_vwap_is_the_nearest_double_to_the_true_quotient(pairs):
     prices, amounts = columns(pairs)
-    got = vwap(Wide.product(prices, amounts), Wide.of(amounts))
+    got = quotients(Wide.product(prices, amounts), Wide.of(amounts), 10**8)
     for (price, amount), value in zip(pairs, got.tolist(), strict=True):
         assert value == (price / 10**8) if amount else np.isnan(value)
 
@@ -62,3 +63,23 @@ def test_wide_integers_are_decimals_in_memory():
     memory = pa.py_buffer(wide.decimals())
     value = pa.Array.from_buffers(kind, 1, [None, memory])[0].as_py()
     assert value == Decimal(123_456_789_012 * 9_000_000_000_000_000_000).scaleb(-14)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2**120), st.integers(1, 2**70), st.integers(0, 8)), min_size=1
+    )
+)
+def test_any_quotient_is_the_nearest_double(rows):
+    """Also where it lies near the middle of two doubles."""
+    rows = [(n >> (15 * cut), d >> (8 * cut) or 1) for n, d, cut in rows]
+    rows += [((2**53 + 1) * d // 2, d) for _, d in rows]
+    got = quotients(wide([n for n, _ in rows]), wide([d for _, d in rows]), 100)
+    assert got.tolist() == [n / (d * 100) for n, d in rows]
+
+
+def wide(values):
+    return Wide(
+        np.array([value >> 64 for value in values], dtype=np.int64),
+        np.array([value & (2**64 - 1) for value in values], dtype=np.uint64),
+    )
