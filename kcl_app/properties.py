@@ -85,7 +85,7 @@ def _escaped(value: str) -> str:
     units = text.encode("utf-16-be", "surrogatepass")
     codes = (int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2))
     plain = "".join(chr(c) if 32 <= c < 127 else f"\\u{c:04x}" for c in codes)
-    return f"\\{plain}" if plain.startswith(" ") else plain
+    return f"\\u0020{plain[1:]}" if plain.startswith(" ") else plain
 
 
 def shard_script(folder: RunFolder, home: Path) -> str:
