@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from athena.library import Question
+from athena.objects import unreadable
 from athena.parameters import FIRST_DAY, LAST_DAY, Value
 from config.site import Site
 from kcl_app.core.schema import TABLES
@@ -21,6 +24,7 @@ def filled(site: Site, asked: Question, given: Mapping[str, Value]) -> dict[str,
     """``given``, and for the parameters without a value their defaults.
 
     The lake is listed only where a default needs it: one request a thousand days.
+    Raises QueryError where it cannot be, and ParameterError.
     """
     values = dict(given)
     missing = {
@@ -28,7 +32,10 @@ def filled(site: Site, asked: Question, given: Mapping[str, Value]) -> dict[str,
     }
     moving = {n: p.default for n, p in missing.items() if p.default in (FIRST_DAY, LAST_DAY)}
     if moving:
-        first, last = span(days(site, _tables(asked.sql)))
+        try:
+            first, last = span(days(site, _tables(asked.sql)))
+        except (BotoCoreError, ClientError) as failed:
+            raise unreadable(site, failed) from None
         values |= {n: first if which == FIRST_DAY else last for n, which in moving.items()}
     for name, parameter in missing.items():
         if name not in moving:

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from athena.answer import Answer, QueryError, Stats
 from athena.library import VIEWS
 from athena.macros import MACROS
-from athena.objects import Opened, dataset, file_system, objects
+from athena.objects import Opened, dataset, file_system, objects, unreadable
 from athena.parameters import Value, bound, placeholders
 from athena.translate import bindings, translate
 from config.site import Site
@@ -55,7 +55,7 @@ class LocalEngine:
             try:
                 self._furnish(base, opened)
             except (BotoCoreError, ClientError, OSError) as failed:
-                raise QueryError(f"the lake at {self.site.lake_url}: {failed}") from None
+                raise unreadable(self.site, failed) from None
             table = self._run(base, ours, bindings(values))
         stats = Stats("duckdb", self.now() - begun, opened.bytes, len(opened.paths))
         return Answer(table, stats)

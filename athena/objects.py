@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
+from athena.answer import QueryError
 from config.site import Site
 from kcl_app.core.schema import Table
 
@@ -37,6 +38,12 @@ def objects(client: Any, bucket: str, prefix: str, table: Table) -> Iterator[Lak
             if found and (found["interval"] is not None) == ("interval" in table.partitions):
                 day = dt.date.fromisoformat(found["dt"])
                 yield LakeObject(entry["Key"], entry["Size"], day, found["interval"])
+
+
+def unreadable(site: Site, failed: Exception) -> QueryError:
+    """Why the lake could not be listed, and what makes it."""
+    named = site.settings.lake.bucket or "the lake's bucket"
+    return QueryError(f"{named} cannot be read: {failed}; tapeline apply makes what is missing")
 
 
 def schema_of(table: Table) -> pa.Schema:

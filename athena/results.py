@@ -45,7 +45,7 @@ def read(body: BinaryIO, columns: Sequence[tuple[str, str, pa.DataType]]) -> pa.
     table = pacsv.read_csv(
         body,
         read_options=pacsv.ReadOptions(column_names=places, skip_rows=0, use_threads=False),
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=pacsv.ConvertOptions(
             column_types=dict.fromkeys(places, pa.string()),
             null_values=[""],

@@ -74,6 +74,8 @@ def query(
     if listed or (name is None and sql is None):
         _list()
         return
+    if engine not in ("", "athena", "duckdb"):
+        fail(f"--engine {engine}: choose athena or duckdb", code=2)
     chosen = _format(form, output)
     question = _question(name, sql)
     given = _given(question, param or [], start, end)
