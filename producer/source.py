@@ -89,7 +89,9 @@ class Source:
 
     live: ClassVar[bool] = False
     clock: Clock = field(default_factory=Clock, init=False, repr=False, compare=False)
-    say: Callable[[str], None] = field(default=_silent, init=False, repr=False, compare=False)
+    say: Callable[[str], None] = field(
+        default_factory=lambda: _silent, init=False, repr=False, compare=False
+    )
 
     def batches(self) -> Iterator[Ticks]:
         """Ticks in batches of at most some 10,000 rows. Called once.

@@ -52,15 +52,17 @@ def _microsecond(value: Any, zone: tzinfo, form: str) -> int:
         if form:
             return _since_epoch(datetime.strptime(text, form), zone)
         if _numeric(text):
-            return _epoch(int(text) if "." not in text else float(text))
+            return _epoch(int(text) if "." not in text else float(text), zone)
         return _since_epoch(datetime.fromisoformat(text), zone)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, datetime):
         return _since_epoch(value, zone)
     if isinstance(value, date):
         return _since_epoch(datetime(value.year, value.month, value.day), zone)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("neither number, text nor time")
-    return _epoch(value)
+    return _epoch(value, zone)
 
 
 def _numeric(text: str) -> bool:
@@ -68,12 +70,12 @@ def _numeric(text: str) -> bool:
     return digits.isascii() and digits.replace(".", "", 1).isdigit()
 
 
-def _epoch(number: int | float) -> int:
+def _epoch(number: int | float, zone: tzinfo) -> int:
     if not math.isfinite(number):
         raise ValueError("not finite")
     size = abs(number)
-    if 19000101 <= size <= 21991231 and isinstance(number, int) and number > 0:
-        return _since_epoch(datetime.strptime(str(number), "%Y%m%d"), UTC)
+    if 19000101 <= number <= 21991231 and isinstance(number, int):
+        return _since_epoch(datetime.strptime(str(number), "%Y%m%d"), zone)
     if size < 1e11:
         exact = number * 1_000_000
     elif size < 1e14:
