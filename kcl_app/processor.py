@@ -110,8 +110,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         if isinstance(self.view.doing, Leave):
             return
         checkpointer = shutdown_requested_input.checkpointer
-        if self.cut.records and self.view.bound is None:
-            self._close("shutdown", checkpointer)
+        self._close_all("shutdown", checkpointer)
         self._finish_uploads()
         self._save(checkpointer)
         self._leave("handed on after a requested shutdown")
@@ -121,8 +120,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         if isinstance(self.view.doing, Leave):
             return
         checkpointer = shard_ended_input.checkpointer
-        if self.cut.records and self.view.bound is None:
-            self._close("shard end", checkpointer)
+        self._close_all("shard end", checkpointer)
         self._finish_uploads()
         if self.cut.records:
             raise Stopped(
@@ -189,6 +187,13 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
             self._close("age", checkpointer)
         elif self.now() - self.fed_at >= self.pace.idle_seconds:
             self._close("idle", checkpointer)
+        self._drain(checkpointer)
+
+    def _close_all(self, reason: str, checkpointer: Any) -> None:
+        """Close until nothing read is open; a rewind may leave records for another cut."""
+        while self.cut.records and self.view.bound is None:
+            self._close(reason, checkpointer)
+            self._drain(checkpointer)
 
     def _close(self, reason: str, checkpointer: Any) -> None:
         if self.view.bound is not None and not self.view.full:
