@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from kcl_app.core.contract import Batch, Refused, Sink, When
 from sinks.items import items
 from sinks.transact import Transactions, newest, transactions
+from sinks.wire import write_plainly
 
 KEY = {"symbol": "HASH", "timestamp": "RANGE"}
 
@@ -45,6 +46,7 @@ class DynamoDBSink(Sink):
         self._client = self.site.client(
             "dynamodb", parameter_validation=False, max_pool_connections=self.parallel
         )
+        write_plainly(self._client)
         self._pool = ThreadPoolExecutor(self.parallel, thread_name_prefix="dynamodb")
         found = self._key()
         if found != KEY:

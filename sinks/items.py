@@ -1,4 +1,6 @@
-"""Ticks as DynamoDB items, in the low-level form: no float is ever made from another.
+"""Ticks as DynamoDB items, in the low-level form.
+
+A number is written as Python's repr, the shortest text that reads as the same float.
 
 Key: ``symbol``, and ``timestamp`` as text of fixed width, so that text order is
 time order. A bar or quote is named by its instant; trades may share one, so a
@@ -7,8 +9,7 @@ trade's ``timestamp`` ends with ``#`` and its position.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -49,15 +50,12 @@ def instant(column: pa.ChunkedArray) -> list[str]:
 
 
 def _written(column: pa.ChunkedArray) -> list[dict[str, str] | None]:
-    """DynamoDB's typed values; None where there is none."""
+    """DynamoDB's typed values; None where there is none. Equal ones are one object."""
     if pa.types.is_timestamp(column.type):
         return [{"S": text} for text in instant(column)]
-    kind, spoken = _spoken(column.type)
-    return [None if value is None else {kind: spoken(value)} for value in column.to_pylist()]
-
-
-def _spoken(kind: pa.DataType) -> tuple[str, Callable[[Any], str]]:
-    """Numbers are written as Python's repr, the shortest text that is the same float."""
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        return "N", repr
-    return "S", str
+    if pa.types.is_floating(column.type):
+        return [None if value is None else {"N": repr(value)} for value in column.to_pylist()]
+    coded = column.combine_chunks().dictionary_encode()
+    kind = "N" if pa.types.is_integer(column.type) else "S"
+    values = [{kind: str(value)} for value in coded.dictionary.to_pylist()]
+    return [None if code is None else values[code] for code in coded.indices.to_pylist()]

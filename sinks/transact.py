@@ -23,6 +23,9 @@ MOST = 100
 """Puts a transaction."""
 MOST_TEXT = 1_000_000
 """Characters a transaction: at four bytes each this is AWS's limit of 4 MB."""
+LONG = ("symbol", "source", "id", "flags")
+"""The attributes whose length the source decides; all others have ``SHORT`` at most together."""
+SHORT = 2_000
 STALE = "ConditionalCheckFailed"
 IMPOSSIBLE = {"ValidationError", "ItemCollectionSizeLimitExceeded"}
 Reason = Mapping[str, str]
@@ -130,9 +133,7 @@ def transactions(puts: Iterable[Put]) -> Iterator[list[Put]]:
     run: list[Put] = []
     size = 0
     for put in puts:
-        length = sum(
-            len(name) + len(text) for name, value in put.item.items() for text in value.values()
-        )
+        length = SHORT + sum(len(put.item[name]["S"]) for name in LONG if name in put.item)
         if run and (len(run) == MOST or size + length > MOST_TEXT):
             yield run
             run, size = [], 0
