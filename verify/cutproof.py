@@ -194,7 +194,8 @@ def _prove_positions(
     if placed:
         rows = ordered(placed)
         _prove_order(proof, rows)
-        proof.records = distinct_records(rows)
+        if scope.against == "stream":
+            proof.records = distinct_records(rows)
     if asked and whole:
         rows = ordered(placed) if placed else _NONE
         _prove_digest(proof, rows)

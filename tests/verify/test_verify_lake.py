@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ from kcl_app.core.cut import CutRecord, Place
 from kcl_app.core.lake import object_key
 from kcl_app.core.position import Position
 from tests.verify.true_lake import LIFE, A, B, C, TrueLake, true_lake
-from verify import Facts, Report, Scope, prove
+from verify import KINDS, Facts, Report, Scope, prove
 from verify.chain import Checkpoint
 from verify.lake import StoreLake
 from verify.leases import Lease, parse
@@ -260,3 +262,9 @@ def test_the_order_of_rows_in_an_object_does_not_matter() -> None:
     table = pa.table(rows)
     assert digest_of(ordered([table])) == digest_of(ordered([table.slice(2), table.slice(0, 2)]))
     assert ordered([table])["line"].to_pylist() == [4, 0, 0]
+
+
+def test_the_page_about_verify_lists_every_finding() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "verify.md").read_text()
+    for name, kind in KINDS.items():
+        assert f"| `{name}` | {kind.means} | {kind.do} |" in page
