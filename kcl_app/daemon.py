@@ -39,6 +39,9 @@ TAIL_LINES = 40
 LONGEST_LINE = 2_000
 JAVA_FRAME = "\t"
 """How the lines of a Java stack trace begin; they are in the daemon's own log."""
+DOOMED = "MultiLangShardRecordProcessor Encountered an error"
+"""What the daemon says when a child is gone, and then waits the whole shutdown grace
+before it ends: 21 s until records flow again, against 5 when it is ended here."""
 BEYOND_GRACE_S = 10.0
 """What the JVM may take to exit after the shards' own grace."""
 
@@ -143,6 +146,8 @@ class Launcher:
                 if not text.startswith(JAVA_FRAME):
                     self._tail.append(text)
                     said.info("%s", text)
+                if DOOMED in text:
+                    self._supervisor.give_up_on_this_run()
 
     def _reason(self, code: int) -> str:
         """The children's last words, else the JVM's; and where there is more."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ def launch(settings: Settings, seed_leases: bool = False, leash: bool = False) -
 
 
 def _follow(launcher: Launcher) -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):  # not sys.stdin: its lock would abort the interpreter's exit
         pass
     launcher.stop()
 

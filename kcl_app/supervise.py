@@ -8,7 +8,8 @@ Rules:
    twice, at the deadline, or when it has nothing left to do: its group is killed.
 4. After every end the group is killed before the next start: nothing it started
    outlives it.
-5. Whatever happens (a signal, an end) is an event in one queue, handled in one place.
+5. A program that is known to be about to fail is not waited for.
+6. Whatever happens (a signal, an end) is an event in one queue, handled in one place.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ IDLE_LOOKS = 3
 class Event(Enum):
     STOP = auto()
     ENDED = auto()
+    DOOMED = auto()
 
 
 class GaveUp(Exception):
@@ -92,6 +94,10 @@ class Supervisor:
         """Ask to stop; a second time: kill. Safe in signal handlers and other threads."""
         self._events.put(Event.STOP)
 
+    def give_up_on_this_run(self) -> None:
+        """The program will fail, only later: end it now. Safe in other threads."""
+        self._events.put(Event.DOOMED)
+
     def run(self) -> None:
         """Returns when stopped as asked. Raises GaveUp, or what ``start`` raises."""
         while True:
@@ -101,9 +107,16 @@ class Supervisor:
                 log.info("stopped")
                 return
             delay = self._delay_after(self._now() - began, self._reason(code))
-            if self._wait(self._events, delay) is Event.STOP:
+            if self._stopped_within(delay):
                 log.info("stopped before the next start")
                 return
+
+    def _stopped_within(self, delay: float) -> bool:
+        until = self._now() + delay
+        while (event := self._wait(self._events, max(0.0, until - self._now()))) is not None:
+            if event is Event.STOP:
+                return True
+        return False
 
     def _attempt(self) -> tuple[int, bool]:
         """One run: its code, and whether it was asked to stop."""

@@ -159,6 +159,32 @@ def test_what_a_failed_program_had_started_does_not_outlive_it(tmp_path: Path) -
     assert ends(int((tmp_path / "pid").read_text()))
 
 
+def test_a_program_known_to_be_about_to_fail_is_ended_at_once(tmp_path: Path) -> None:
+    def start() -> subprocess.Popen[bytes]:
+        supervisor.give_up_on_this_run()
+        return program("import time; time.sleep(60)")
+
+    supervisor = Supervisor(start, spoken, Backoff(limit=1), 5)
+    with pytest.raises(GaveUp, match="code -9"):
+        supervisor.run()
+
+
+def test_a_late_word_of_failure_does_not_shorten_the_delay(tmp_path: Path) -> None:
+    clock = iter([0.0, 0.0, 0.0, 0.0, 0.125, 0.25])
+    words = [Event.ENDED, Event.DOOMED, Event.DOOMED, Event.STOP]
+    waited: list[float | None] = []
+
+    def wait(events: SimpleQueue[Event], seconds: float | None) -> Event | None:
+        waited.append(seconds)
+        return words.pop(0)
+
+    def start() -> subprocess.Popen[bytes]:
+        return program("raise SystemExit(1)")
+
+    Supervisor(start, spoken, Backoff(), 5, now=lambda: next(clock), wait=wait).run()
+    assert waited == [None, 0.5, 0.375, 0.25]
+
+
 def test_a_stop_between_two_starts_needs_no_third() -> None:
     supervisor, _ = supervised([1], Backoff(), stop_after=1)
     supervisor.run()
