@@ -23,7 +23,7 @@ from athena.library import VIEWS
 from athena.macros import MACROS
 from athena.objects import Opened, dataset, file_system, objects, unreadable
 from athena.parameters import Value, bound, placeholders
-from athena.translate import bindings, translate
+from athena.translate import bindings, tables_in, translate
 from config.site import Site
 from kcl_app.core.schema import TABLES
 
@@ -53,7 +53,7 @@ class LocalEngine:
         opened = Opened()
         with duckdb.connect(":memory:", config={"integer_division": "true"}) as base:
             try:
-                self._furnish(base, opened)
+                self._furnish(base, ours, opened)
             except (BotoCoreError, ClientError, OSError) as failed:
                 raise unreadable(self.site, failed) from None
             table = self._run(base, ours, bindings(values))
@@ -63,20 +63,30 @@ class LocalEngine:
     def explain(self, sql: str) -> str:
         return translate(sql, NAMES, self.site.settings.catalog.database, {"from", "to"})
 
-    def _furnish(self, base: duckdb.DuckDBPyConnection, opened: Opened) -> None:
-        """Give ``base`` the tables, the view and the macros, then shut every other door."""
+    def _furnish(self, base: duckdb.DuckDBPyConnection, sql: str, opened: Opened) -> None:
+        """Give ``base`` what ``sql`` names and the macros, then shut every other door."""
+        named = tables_in(sql)
+        for macro in MACROS:
+            base.execute(f"create macro {macro}")
+        views = {name: translate(VIEWS[name], NAMES) for name in VIEWS if name in named}
+        self._register(base, named.union(*map(tables_in, views.values())), opened)
+        for name, view in views.items():
+            base.execute(f"create view {name} as {view}")
+        for setting in self._bounds():
+            base.execute(f"set {setting}")
+
+    def _register(
+        self, base: duckdb.DuckDBPyConnection, named: frozenset[str], opened: Opened
+    ) -> None:
+        wanted = [table for name, table in TABLES.items() if name in named]
+        if not wanted:
+            return
         client, bucket = self.site.client("s3"), self.site.bucket
         files = file_system(self.site, opened)
-        for table in TABLES.values():
+        for table in wanted:
             found = list(objects(client, bucket, self.site.prefix, table))
             opened.sizes |= {f"{bucket}/{o.key}": o.size for o in found}
             base.register(table.name, dataset(table, found, bucket, files))
-        for macro in MACROS:
-            base.execute(f"create macro {macro}")
-        for name, view in VIEWS.items():
-            base.execute(f"create view {name} as {translate(view, NAMES)}")
-        for setting in self._bounds():
-            base.execute(f"set {setting}")
 
     def _bounds(self) -> tuple[str, ...]:
         return (

@@ -41,6 +41,12 @@ def translate(
     )
 
 
+def tables_in(sql: str) -> frozenset[str]:
+    """The names after FROM and JOIN in DuckDB's SQL ``sql``, CTEs among them."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    return frozenset(table.name.lower() for table in tree.find_all(exp.Table))
+
+
 def bindings(params: Mapping[str, Value]) -> dict[str, Value]:
     return {PREFIX + name: value for name, value in params.items()}
 
