@@ -6,7 +6,16 @@ from importlib import import_module
 
 import typer
 
-MODULES: tuple[str, ...] = ("local", "apply", "doctor", "produce", "worker", "query", "verify")
+MODULES: tuple[str, ...] = (
+    "local",
+    "apply",
+    "doctor",
+    "produce",
+    "worker",
+    "sinks",
+    "query",
+    "verify",
+)
 """Modules of ``cli`` with ``register(app)``, in the order of the help page. Cheap to import."""
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from pydantic import ConfigDict, InstanceOf, PydanticUserError, TypeAdapter, ValidationError
 
@@ -172,7 +172,8 @@ def _setting(field: dataclasses.Field[Any]) -> Setting:
 
 
 def _spoken(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    plain = isinstance(hint, type) and get_origin(hint) is None
+    return hint.__name__ if plain else str(hint).replace("typing.", "")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from kcl_app.core.contract import Batch, Retry, Sink
@@ -221,7 +222,10 @@ class MemoryStore:
 
 @dataclasses.dataclass
 class _Opened:
-    """A fan-out with one sink; waiting takes no time."""
+    """A fan-out with one sink; waiting takes no time.
+
+    As in a worker, sinks are opened on one thread and cuts written on another.
+    """
 
     sink: Sink
     site: Any
@@ -232,12 +236,14 @@ class _Opened:
         sinks = {"tested": self.sink}
         self.fanout = Fanout(sinks, self.store, sleep=lambda seconds: None, now=lambda: 0.0)
         self.fanout.open()
+        self.writer = ThreadPoolExecutor(1)
         return self
 
     def __call__(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
             self.fanout.hot(batch)
-            self.fanout.cold(batch)
+            self.writer.submit(self.fanout.cold, batch).result()
 
     def __exit__(self, *error: object) -> None:
+        self.writer.shutdown()
         self.fanout.close()

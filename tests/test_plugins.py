@@ -105,7 +105,7 @@ def test_a_missing_field_is_named_with_its_type() -> None:
         ({"rings": "many"}, "rings = 'many' is not int"),
         ({"rings": 1.5}, "rings = 1.5 is not int"),
         ({"tone": "squeak"}, "Input should be 'coo' or 'rou'"),
-        ({"routes": 5}, "routes = 5 is not tuple"),
+        ({"routes": 5}, "routes = 5 is not tuple[str, ...]"),
         ({"loft": 3}, "loft = 3 is not str"),
         ({"rings": -1}, "sink pigeon: rings = -1 must not be negative"),
     ],
