@@ -110,9 +110,14 @@ def prepared(tape: Tape, batch: int, cut: int, say: Callable[[str], None]) -> It
         tempfile.TemporaryDirectory(prefix="tapeline-bench-") as folder,
         LocalAws(Path(folder, "aws")) as aws,
     ):
-        client(aws, "s3").create_bucket(Bucket=BUCKET)
-        client(aws, "kinesis").create_stream(StreamName=STREAM, ShardCount=1)
+        furnish(aws)
         yield Race(tape, batch, cut, Path(folder), aws, say)
+
+
+def furnish(aws: LocalAws) -> None:
+    """The bucket of both sides, and the stream that our side asks about its shard."""
+    client(aws, "s3").create_bucket(Bucket=BUCKET)
+    client(aws, "kinesis").create_stream(StreamName=STREAM, ShardCount=1)
 
 
 def client(aws: LocalAws, service: str) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 from bench.compare import Different, Lake, compare
 from bench.daemon import ChildFailed, run
-from bench.race import client
+from bench.race import Race, client, furnish
 from bench.tape import Tape
 from deploy.local.emulator import LocalAws
 
@@ -119,3 +119,13 @@ def test_a_child_that_fails_ends_the_race_with_its_last_words(tmp_path: Path) ->
     command = [sys.executable, "-c", "raise SystemExit('no lake today')"]
     with pytest.raises(ChildFailed, match="no lake today"):
         run(command, os.environ, tmp_path / "lines", tmp_path / "log")
+
+
+def test_the_shard_process_and_a_plain_row_by_row_one_answer_alike(
+    emulator: LocalAws, tmp_path: Path
+) -> None:
+    furnish(emulator)
+    race = Race(Tape(6_000, symbols=7, seed=3), 900, 2_000, tmp_path, emulator, lambda text: None)
+    (only,) = race.rounds(1)
+    assert only.rows["ticks"] == 6_000
+    assert all(only.rows.values())
