@@ -56,8 +56,11 @@ def register(app: typer.Typer) -> None:
 def synthetic(
     symbols: Annotated[str, typer.Option(help="How many, or their names: A,B,C.")] = "20",
     records: Annotated[
-        int, typer.Option(min=0, help="End after so many ticks; 0: no end.")
-    ] = 10_000,
+        int | None,
+        typer.Option(
+            min=0, help="End after so many ticks (10000 where no --days is given); 0: no end."
+        ),
+    ] = None,
     days: Annotated[int, typer.Option(min=0, help="End after so many sessions; 0: no end.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1,
     start: Annotated[str, typer.Option(help="The first day, as 2025-01-06.")] = "2025-01-06",
@@ -90,6 +93,7 @@ def synthetic(
             "interval_s": interval_s,
             "anomalies": anomalies,
             "truth": truth,
+            "timezone": None,
         },
         speed, lines, manifest, config, pairs, as_json,
     )  # fmt: skip
@@ -194,6 +198,8 @@ def _run(
     from producer.source import SourceError, build, find
 
     site = site_of(config, pairs)
+    if settings.get("timezone", "") is None:
+        settings["timezone"] = site.settings.market.timezone
     pace = _speed(speed)
     try:
         kind = find(name)

@@ -25,6 +25,7 @@ from producer.session import Session
 from producer.source import Source, SourceError, Ticks
 from producer.truth import Truth
 
+RECORDS = 10_000
 BLOCK_ROWS = 8192
 """Ticks made at once, about."""
 
@@ -32,12 +33,14 @@ BLOCK_ROWS = 8192
 @dataclass
 class SyntheticSource(Source):
     """``symbols`` is a number or a comma list. ``records`` or ``days`` end the tape, whichever
-    comes first; 0 is no end. ``anomalies`` is their mean number a symbol and day; where they
-    were goes to the file ``truth`` (.parquet, .jsonl) when the tape ends. ``opens`` and
-    ``closes`` are local times of the exchange."""
+    comes first; 0 is no end, and without either it ends after 10,000 ticks.
+    ``anomalies`` is their mean number a symbol and day; where they were goes to the
+    file ``truth`` (.parquet, .jsonl) when the tape ends. ``opens`` and ``closes`` are
+    local times of the exchange.
+    """
 
     symbols: int | str = 20
-    records: int = 10_000
+    records: int | None = None
     days: int = 0
     seed: int = 1
     start: str = "2025-01-06"
@@ -49,6 +52,8 @@ class SyntheticSource(Source):
     closes: str = "16:00"
 
     def __post_init__(self) -> None:
+        if self.records is None:
+            self.records = 0 if self.days else RECORDS
         self._names = _names(self.symbols)
         self._session = _session(self.timezone, self.opens, self.closes)
         self._start = _parsed("start", self.start, date.fromisoformat, "a date such as 2025-01-06")
@@ -76,7 +81,7 @@ class SyntheticSource(Source):
         """Ticks step by step; within a step in the order of the symbols."""
         self._truths: list[Truth] = []
         self._last = 0
-        left = self.records
+        left = self.records or 0
         try:
             for ticks in self._blocks():
                 if self.records:

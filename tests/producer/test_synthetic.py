@@ -375,6 +375,13 @@ def test_a_session_has_at_most_six_slots() -> None:
     assert [slots(steps) for steps in (9, 10, 59, 60, 23_400)] == [0, 1, 5, 6, 6]
 
 
-def test_days_end_the_tape(tmp_path: Path) -> None:
-    found = frame(symbols=2, days=3, records=0, anomalies=0)
-    assert found["at"].dt.date().unique().sort().to_list() == [date(2025, 1, n) for n in (6, 7, 8)]
+def test_days_end_the_tape() -> None:
+    found = frame(symbols=50, days=3, anomalies=0)
+    assert found["day"].unique().sort().to_list() == [date(2025, 1, n) for n in (6, 7, 8)]
+    assert found.height == 3 * STEPS * 50
+
+
+def test_records_and_days_end_it_together_and_10000_ticks_without_either() -> None:
+    assert len(rows(symbols=50, days=3, records=100)) == 100
+    assert len(rows(symbols=50, days=1, records=1_000_000, anomalies=0)) == STEPS * 50
+    assert len(rows()) == 10_000
