@@ -84,7 +84,12 @@ class Market(Section):
 
 
 class Windows(Section):
-    intervals: tuple[str, ...] = ("1m",)
+    intervals: tuple[str, ...] = Field(
+        ("1m",), description="5m tumbling, 1h_5m hopping, gap30m until so long nothing comes"
+    )
+    calendar: str = Field(
+        "", description="exchange whose sessions align the bars, such as XNYS; empty: UTC"
+    )
 
 
 class Flags(Section):

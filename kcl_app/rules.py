@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from config.settings import Settings
-from kcl_app.core.decode import Decoder
+from kcl_app.calendars import edges
 from kcl_app.core.flow import Rules
 from kcl_app.core.windows import window
-from kcl_app.detect.rules import ChangeRule, ZScoreRule
+from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
 
 
 def rules_of(settings: Settings) -> Rules:
-    """The flow's rules. Raises ValueError where an interval cannot be."""
-    return Rules(
-        zone=settings.market.timezone,
-        windows=tuple(window(name) for name in settings.windows.intervals),
-        detectors=(ChangeRule(settings.flags.change_percent), ZScoreRule(settings.flags.z_score)),
-    )
+    """Windows and detectors, in the order in which flags are written.
 
-
-def decoder_of(settings: Settings) -> Decoder:
+    Raises ValueError where an interval or a calendar cannot be.
+    """
     market = settings.market
-    return Decoder(market.timezone, market.earliest_year, market.latest_year)
+    calendar = settings.windows.calendar
+    sessions = edges(calendar, market.earliest_year, market.latest_year) if calendar else None
+    return Rules(
+        zone=market.timezone,
+        windows=tuple(window(name, sessions) for name in settings.windows.intervals),
+        detectors=(
+            ChangeRule(settings.flags.change_percent),
+            ZScoreRule(settings.flags.z_score),
+            TrendRule(),
+        ),
+    )

@@ -14,12 +14,11 @@ from config.site import Site
 from kcl_app import plugins
 from kcl_app.core.decode import Decoder
 from kcl_app.core.flow import Rules
-from kcl_app.core.windows import window
-from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
 from kcl_app.fanout import Fanout
 from kcl_app.life import read_life
 from kcl_app.opencut import Limits
 from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.rules import rules_of
 from kcl_app.stopped import Stopped
 from kcl_app.store import S3Store
 
@@ -66,15 +65,7 @@ def decoder(settings: Settings) -> Decoder:
 
 def rules(settings: Settings) -> Rules:
     """Windows and detectors, in the order in which flags are written."""
-    return Rules(
-        zone=settings.market.timezone,
-        windows=tuple(window(name) for name in settings.windows.intervals),
-        detectors=(
-            ChangeRule(settings.flags.change_percent),
-            ZScoreRule(settings.flags.z_score),
-            TrendRule(),
-        ),
-    )
+    return rules_of(settings)
 
 
 def limits(settings: Settings) -> Limits:

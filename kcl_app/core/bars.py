@@ -25,7 +25,7 @@ from kcl_app.core.position import SEQUENCE_DIGITS, SUB_DIGITS
 from kcl_app.core.quotient import quotients
 from kcl_app.core.runs import changes
 from kcl_app.core.state import Field, State
-from kcl_app.core.windows import Tumbling
+from kcl_app.core.windows import Lane, Windows
 
 KEPT = 2
 """Windows that the state keeps of each symbol and interval."""
@@ -54,9 +54,13 @@ _STORED: tuple[tuple[str, str, object], ...] = (
 )
 
 
-def bar_fields(interval: str) -> tuple[Field, ...]:
-    """Memory that the bars of an interval need."""
-    return tuple(Field(f"{interval}.{n}", kind, fill, KEPT) for n, kind, fill in _STORED)
+def bar_fields(windows: Windows, lead: str = "") -> tuple[Field, ...]:
+    """Memory that the bars of these windows need, under names that begin with ``lead``."""
+    return tuple(
+        Field(f"{lead}{lane.key}.{name}", kind, fill, KEPT)
+        for lane in windows.lanes
+        for name, kind, fill in _STORED
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Parts:
         earlier, later = self.first_at < old.first_at, self.last_at >= old.last_at
         return replace(
             self,
+            start=np.minimum(self.start, old.start),
+            end=np.maximum(self.end, old.end),
             open=np.where(earlier, self.open, old.open),
             close=np.where(later, self.close, old.close),
             high=np.maximum(self.high, old.high),
@@ -149,16 +155,15 @@ class Cutful:
         lowest = np.minimum(np.minimum(own["low"], own["open"]), self._price)
         return own["open"], highest, lowest
 
-    def parts(self, windows: Tumbling) -> Parts:
-        """One new part for each window that the ticks touch."""
-        start, end = windows.bounds(self._at)
-        first = np.flatnonzero(changes(self._slots) | changes(start))
-        last = np.append(first[1:], len(start)) - 1
+    def parts(self, lane: Lane) -> Parts:
+        """One new part for each window that the ticks touch; ``part`` is its opener's row."""
+        first, start, end = lane.groups(changes(self._slots), self._at)
+        last = np.append(first[1:], len(self._at)) - 1
         opener = np.minimum.reduceat(self._order, first)
         return Parts(
             slot=self._slots[first],
-            start=start[first],
-            end=end[first],
+            start=start,
+            end=end,
             open=self._open[first],
             high=np.maximum.reduceat(self._high, first),
             low=np.minimum.reduceat(self._low, first),
@@ -201,12 +206,21 @@ def _figures(letters: Array, first: int, digits: int, numbers: Array) -> None:
         rest = rest // 10
 
 
-def close(cut: Cutful, state: State, windows: Tumbling, clock: LocalClock) -> Columns:
+def close(
+    cut: Cutful, state: State, windows: Windows, clock: LocalClock, lead: str = ""
+) -> Columns:
     """The bars that a cut touched, at their value after it; advances the state."""
-    fresh = cut.parts(windows)
-    place = _find(state, windows.name, fresh.slot, fresh.start)
+    lanes = [_close(cut, state, lane, f"{lead}{lane.key}") for lane in windows.lanes]
+    return Columns.joined([parts.columns(state, clock) for parts in lanes])
+
+
+def _close(cut: Cutful, state: State, lane: Lane, key: str) -> Parts:
+    fresh = cut.parts(lane)
+    place = _find(state, key, lane, fresh)
     known = np.flatnonzero(place >= 0)
-    old = _read(state, windows.name, fresh, place, known)
+    old = _read(state, key, fresh[known], place[known])
+    if lane.moving:
+        old = replace(old, end=old.last_at + (fresh.end - fresh.last_at)[known])
     room = old.notional.hi < _FULL
     known, old = known[room], old[room]
     new = np.ones(len(fresh), dtype=bool)
@@ -215,9 +229,9 @@ def close(cut: Cutful, state: State, windows: Tumbling, clock: LocalClock) -> Co
     part[new] = cut.name(fresh.part[new])
     part[known] = old.part
     merged = _put(replace(fresh, part=part), known, fresh[known].after(old))
-    _write(state, windows.name, merged, place, np.flatnonzero(place >= 0))
-    _admit(state, windows.name, merged, np.flatnonzero(place < 0))
-    return merged.columns(state, clock)
+    _write(state, key, merged, place, np.flatnonzero(place >= 0))
+    _admit(state, key, merged, np.flatnonzero(place < 0))
+    return merged
 
 
 def _by_time(slots: Array, at: Array) -> Array:
@@ -227,42 +241,49 @@ def _by_time(slots: Array, at: Array) -> Array:
     return rows
 
 
-def _flat(state: State, interval: str, name: str) -> Array:
-    return state[f"{interval}.{name}"].reshape(-1)
+def _flat(state: State, key: str, name: str) -> Array:
+    return state[f"{key}.{name}"].reshape(-1)
 
 
-def _find(state: State, interval: str, slots: Array, starts: Array) -> Array:
-    """Where the state keeps each (slot, start), as an index into flat columns; else -1."""
-    kept = _flat(state, interval, "start")
-    place = np.full(len(slots), -1)
+def _find(state: State, key: str, lane: Lane, fresh: Parts) -> Array:
+    """Where the state keeps each part's window, as an index into flat columns; else -1.
+
+    Where two new parts touch one kept window, the first goes on with it.
+    """
+    start, last = _flat(state, key, "start"), _flat(state, key, "last_at")
+    place = np.full(len(fresh), -1)
     for k in range(KEPT):
-        here = slots * KEPT + k
-        place = np.where(kept[here] == starts, here, place)
-    return place
+        here = fresh.slot * KEPT + k
+        same = lane.same(fresh.start, fresh.end, start[here], last[here])
+        place = np.where(same & (place < 0), here, place)
+    if not lane.moving:
+        return place
+    _, firsts = np.unique(place, return_index=True)
+    alone = np.full(len(fresh), -1)
+    alone[firsts] = place[firsts]
+    return alone
 
 
-def _read(state: State, interval: str, fresh: Parts, place: Array, rows: Array) -> Parts:
-    at = place[rows]
-    stored = {name: _flat(state, interval, name)[at] for name, _, _ in _STORED}
+def _read(state: State, key: str, fresh: Parts, at: Array) -> Parts:
+    """The kept parts of the windows of ``fresh``, which lie ``at`` those places."""
+    stored = {name: _flat(state, key, name)[at] for name, _, _ in _STORED}
     volume = Wide(stored.pop("volume_hi"), stored.pop("volume_lo"))
     notional = Wide(stored.pop("notional_hi"), stored.pop("notional_lo"))
-    return Parts(
-        slot=fresh.slot[rows], end=fresh.end[rows], volume=volume, notional=notional, **stored
-    )
+    return Parts(slot=fresh.slot, end=fresh.end, volume=volume, notional=notional, **stored)
 
 
-def _write(state: State, interval: str, parts: Parts, place: Array, rows: Array) -> None:
+def _write(state: State, key: str, parts: Parts, place: Array, rows: Array) -> None:
     at = place[rows]
     wide = {"volume": parts.volume, "notional": parts.notional}
     for name, _, _ in _STORED:
         lead, _, half = name.rpartition("_")
         column = getattr(wide[lead], half) if lead in wide else getattr(parts, name)
-        _flat(state, interval, name)[at] = column[rows]
+        _flat(state, key, name)[at] = column[rows]
 
 
-def _admit(state: State, interval: str, parts: Parts, rows: Array) -> None:
+def _admit(state: State, key: str, parts: Parts, rows: Array) -> None:
     """Keep the newest windows of each symbol, by start; older ones leave."""
-    kept = state[f"{interval}.start"]
+    kept = state[f"{key}.start"]
     from_end = _from_end(parts.slot[rows])
     for nth in range(KEPT - 1, -1, -1):
         some = rows[from_end == nth]
@@ -271,7 +292,7 @@ def _admit(state: State, interval: str, parts: Parts, rows: Array) -> None:
         newer = parts.start[some] > kept[slots, oldest]
         place = np.full(len(parts), -1)
         place[some] = slots * KEPT + oldest
-        _write(state, interval, parts, place, some[newer])
+        _write(state, key, parts, place, some[newer])
 
 
 def _from_end(slots: Array) -> Array:

@@ -25,7 +25,7 @@ from kcl_app.core.runs import Runs
 from kcl_app.core.session import FIELDS as SESSION
 from kcl_app.core.session import previous_close, traded
 from kcl_app.core.state import Field, State
-from kcl_app.core.windows import Tumbling
+from kcl_app.core.windows import Windows
 
 INDICATORS = ("sma_5", "sma_20", "ewma_volatility", "z_score")
 _ANOMALY_COLUMNS = (
@@ -39,12 +39,12 @@ class Rules:
     """What a flow computes: the exchange's zone, the bars' windows, the detectors in order."""
 
     zone: str
-    windows: tuple[Tumbling, ...]
+    windows: tuple[Windows, ...]
     detectors: tuple[Detector, ...]
 
     def fields(self) -> tuple[Field, ...]:
         """All memory that these rules need."""
-        of_bars = [field for window in self.windows for field in bars.bar_fields(window.name)]
+        of_bars = [field for window in self.windows for field in bars.bar_fields(window)]
         of_detectors = [field for detector in self.detectors for field in detector.fields]
         return (*ROLLING, *SESSION, *of_bars, *of_detectors)
 
