@@ -25,12 +25,12 @@ class LastWords:
     def say(self, sentence: str, detail: str = "") -> None:
         """Keep ``sentence`` (and ``detail``, such as a traceback) as this process's reason."""
         text = f"{self.speaker}: {' '.join(sentence.split())}\n{detail}"[:LONGEST]
+        file = self.folder / f"{os.getpid()}.txt"
+        if file.exists():
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / f"{os.getpid()}.txt", "x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            return
+            file.write_text(text, encoding="utf-8")
         except OSError as full:  # nothing left but stderr
             print(f"{text}\n(last words not kept: {full})", file=sys.stderr)  # noqa: T201
 
