@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -25,13 +26,31 @@ RULES = Rules(
 DECODER = Decoder("America/New_York", 1990, 2099)
 
 
-class Inline(Executor):
-    """Does the work when it is handed over, on the same thread."""
+class Later(Executor):
+    """Does the work when the draw says so, or when it is waited for; in the worker's thread."""
+
+    def __init__(self, draw: Random) -> None:
+        self.draw = draw
 
     def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(work(*given, **named))
-        return future
+        return Upload(self.draw, partial(work, *given, **named))
+
+
+class Upload(Future[Any]):
+    def __init__(self, draw: Random, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self.draw = draw
+        self.work = work
+
+    def done(self) -> bool:
+        if self.draw.random() < 0.4:
+            self.result()
+        return super().done()
+
+    def result(self, timeout: float | None = None) -> Any:
+        if not super().done():
+            self.set_result(self.work())
+        return super().result()
 
 
 @dataclass
@@ -139,7 +158,7 @@ class Stage:
             decoder=DECODER,
             rules=RULES,
             life=LIFE,
-            writer=Inline(),
+            writer=Later(draw),
             now=lambda: self.clock,
             sleep=lambda seconds: None,
             limits=Limits(draw.choice((3, 8, 50)), 10_000, draw.choice((1, 2, 32))),
