@@ -45,6 +45,8 @@ MACROS: tuple[str, ...] = (
         THEN {_fails(DECIMAL_AVERAGE)} ELSE x END""",
     f"""athena_not_date(x) AS CASE WHEN typeof(x) = 'DATE'
         THEN {_fails(DATE_STEP)} ELSE x END""",
+    f"""athena_date(x) AS CASE WHEN typeof(x) <> 'DATE'
+        THEN {_fails(DATE_STEP)} ELSE x END""",
     f"""athena_not_double(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
         THEN {_fails(DOUBLE_DECIMAL)} ELSE x END""",
     f"""athena_text(x) AS CASE

@@ -318,6 +318,11 @@ FAILS: list[tuple[str, str]] = [
     ("select cast(price as decimal(10, 2)) from ticks", "cast of a double to decimal"),
     ("select date '2025-01-02' - date '2025-01-01'", "date_diff"),
     ("select coalesce(dt, dt) + interval '1' day from ticks", "cast(... as date)"),
+    (
+        "select a.dt + interval '1' day from (select \"timestamp\" as dt from ticks) a",
+        "as timestamp",
+    ),
+    ("select date_trunc('month', a.dt) from (select start as dt from bars) a", "as timestamp"),
     ("select cast('4.5' as bigint)", "not one"),
     ("select 1 / 0", "zero"),
     ("select timestamp '2025-01-02 00:00:00' - timestamp '2025-01-01 00:00:00'", "INTERVAL"),

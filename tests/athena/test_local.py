@@ -210,3 +210,12 @@ def test_a_parameter_is_a_value_and_never_sql(lake: Site, text: str) -> None:
 def test_a_parameter_without_a_value_is_named(lake: Site) -> None:
     with pytest.raises(ParameterError, match="--param symbol=VALUE"):
         LocalEngine(lake).answer("select :symbol", {})
+
+
+def test_a_week_back_from_a_day_prunes_too(long_lake: Site) -> None:
+    answer = LocalEngine(long_lake).answer(
+        "select count(*) from ticks where dt > :to - interval '7' day and dt <= :to",
+        {"to": dt.date(2025, 3, 31)},
+    )
+    assert answer.table.column(0).to_pylist() == [7]
+    assert answer.stats.objects == 7
