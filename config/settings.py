@@ -97,6 +97,13 @@ class Flags(Section):
     z_score: float = Field(6.0, gt=0)
 
 
+class Repeats(Section):
+    """How far back a record id counts as seen."""
+
+    seconds: float = Field(300, ge=0, description="by arrival at Kinesis")
+    ids: int = Field(100_000, ge=0, description="at most so many a shard; 0 keeps repeats")
+
+
 class Catalog(Section):
     database: Name = "stock_market_catalog"
     workgroup: Name = "tapeline"
@@ -145,6 +152,7 @@ class Settings(BaseSettings):
     market: Market = Market()
     windows: Windows = Windows()
     flags: Flags = Flags()
+    repeats: Repeats = Repeats()
     catalog: Catalog = Catalog()
     alerts: Alerts = Alerts()
     items: Items = Items()

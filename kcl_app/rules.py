@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.settings import Settings
 from kcl_app.calendars import edges
 from kcl_app.core.flow import Rules
+from kcl_app.core.repeats import Horizon
 from kcl_app.core.windows import window
 from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
 
@@ -25,4 +26,5 @@ def rules_of(settings: Settings) -> Rules:
             ZScoreRule(settings.flags.z_score),
             TrendRule(),
         ),
+        horizon=Horizon(settings.repeats.seconds, settings.repeats.ids),
     )

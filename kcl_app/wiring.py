@@ -84,7 +84,7 @@ def pace(settings: Settings) -> Pace:
 
 def values(settings: Settings) -> str:
     """The release, and a digest of what the values are computed by."""
-    computed = settings.model_dump_json(include={"market", "windows", "flags"})
+    computed = settings.model_dump_json(include={"market", "windows", "flags", "repeats"})
     return f"{version('tapeline')}/{hashlib.sha256(computed.encode()).hexdigest()[:8]}"
 
 

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from kcl_app.core import bars, snapshot
 from kcl_app.core.columns import Array, Columns
 from kcl_app.core.detector import SEVERITIES, Detector, Found
 from kcl_app.core.exchange import LocalClock
+from kcl_app.core.repeats import Horizon, Repeats
 from kcl_app.core.rolling import FIELDS as ROLLING
 from kcl_app.core.rolling import indicators
 from kcl_app.core.runs import Runs
@@ -41,6 +42,7 @@ class Rules:
     zone: str
     windows: tuple[Windows, ...]
     detectors: tuple[Detector, ...]
+    horizon: Horizon = field(default_factory=Horizon)
 
     def fields(self) -> tuple[Field, ...]:
         """All memory that these rules need."""
@@ -68,26 +70,35 @@ class Flow:
         self.rules = rules
         self._clock = LocalClock(rules.zone)
         self._state = State(rules.fields())
+        self._repeats = Repeats(rules.horizon)
 
     @classmethod
     def restore(cls, shard: str, rules: Rules, bodies: Sequence[bytes]) -> Flow:
         """The flow of a snapshot, or of parents' final ones. Raises UnknownSnapshot."""
         flow = cls(shard, rules)
-        flow._state = snapshot.merged(bodies, rules.fields())
+        flow._state, ids = snapshot.merged(bodies, rules.fields())
+        flow._repeats = Repeats.of(rules.horizon, ids)
         return flow
 
     def snapshot(self) -> bytes:
         """The whole state; ``restore`` goes on as this flow would."""
-        return snapshot.dump(self._state)
+        return snapshot.dump(self._state, self._repeats.table())
 
     def copy(self) -> Flow:
         """A flow at the same point, independent of this one."""
         twin = type(self)(self.shard, self.rules)
         twin._state = self._state.copy()
+        twin._repeats = self._repeats.copy()
         return twin
 
     def feed(self, ticks: Columns) -> Fed:
         """Ticks of a call, in stream order, with their rolling values and flags."""
+        fresh = self._repeats.fresh(ticks)
+        if fresh is None:
+            return self._told(ticks)
+        return replace(self._told(ticks.take(fresh)), repeats=int((~fresh).sum()))
+
+    def _told(self, ticks: Columns) -> Fed:
         if not ticks.size:
             return _flagged(_valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {}), [], ())
         slots = self._state.slots(ticks["symbol"])

@@ -1,6 +1,7 @@
-"""The state as bytes and back: an Arrow IPC file, compressed, with a format version.
+"""The state as bytes and back: two Arrow IPC streams, compressed, with a format version.
 
-Readable without this program; nothing in it is code. An unknown format is refused.
+The first holds the symbols, the second the record ids of the repeats' horizon. Readable
+without this program; nothing in it is code. An unknown format is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class UnknownSnapshot(ValueError):
     """The bytes are no snapshot that this release can read. The text says what to do."""
 
 
-def dump(state: State) -> bytes:
+def dump(state: State, ids: pa.Table) -> bytes:
     """The whole state; ``load`` gives it back bit for bit."""
     columns = {"symbol": pa.array(state.symbols, type=pa.string())}
     for field in state.fields:
@@ -29,15 +30,16 @@ def dump(state: State) -> bytes:
     table = pa.table(columns).replace_schema_metadata({_KEY: FORMAT})
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
-        writer.write_table(table)
+    for part in (table, ids):
+        with pa.ipc.new_stream(sink, part.schema, options=options) as writer:
+            writer.write_table(part)
     body: bytes = sink.getvalue().to_pybytes()
     return body
 
 
-def load(body: bytes, fields: Sequence[Field]) -> State:
-    """The state in ``body``, in these fields. Raises UnknownSnapshot."""
-    table = _table(body)
+def load(body: bytes, fields: Sequence[Field]) -> tuple[State, pa.Table]:
+    """The state in ``body``, in these fields, and the ids. Raises UnknownSnapshot."""
+    table, ids = _tables(body)
     state = State(fields)
     columns = {
         field.name: _numpy(field, table.column(field.name))
@@ -45,22 +47,28 @@ def load(body: bytes, fields: Sequence[Field]) -> State:
         if field.name in table.column_names and _fits(field, table.schema.field(field.name).type)
     }
     state.fill(table.column("symbol").to_pylist(), columns)
-    return state
+    return state, ids
 
 
-def merged(bodies: Sequence[bytes], fields: Sequence[Field]) -> State:
-    """The states in ``bodies`` as one; where two know a symbol, whoever saw it last counts."""
+def merged(bodies: Sequence[bytes], fields: Sequence[Field]) -> tuple[State, list[pa.Table]]:
+    """The states in ``bodies`` as one, and the ids of each.
+
+    Where two know a symbol, whoever saw it last counts.
+    """
     state = State(fields)
+    ids = []
     for body in bodies:
-        state.absorb(load(body, fields))
-    return state
+        one, seen = load(body, fields)
+        state.absorb(one)
+        ids.append(seen)
+    return state, ids
 
 
-def _table(body: bytes) -> pa.Table:
+def _tables(body: bytes) -> tuple[pa.Table, pa.Table]:
+    source = pa.BufferReader(body)
     try:
-        with pa.ipc.open_file(pa.BufferReader(body)) as reader:
-            table = reader.read_all()
-    except pa.ArrowInvalid as wrong:
+        table, ids = (pa.ipc.open_stream(source).read_all() for _ in range(2))
+    except (pa.ArrowInvalid, OSError) as wrong:
         raise UnknownSnapshot(f"not a snapshot: {wrong}; restore the object or its copy") from None
     version = (table.schema.metadata or {}).get(_KEY, b"none").decode()
     if version != FORMAT:
@@ -68,7 +76,7 @@ def _table(body: bytes) -> pa.Table:
             f"snapshot has format {version}, this release reads {FORMAT}: "
             "run the release that wrote it, or a later one"
         )
-    return table
+    return table, ids
 
 
 def _kind(field: Field) -> pa.DataType:
