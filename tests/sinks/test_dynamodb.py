@@ -101,8 +101,8 @@ def test_stale_rows_are_dropped_and_the_rest_of_their_transaction_is_stored(item
 def test_positions_are_compared_as_numbers_whatever_their_length(items: Site) -> None:
     """Some stores pad sequence numbers with zeros, others do not."""
     at = tick(1)["timestamp"]
-    late = tick(1, kind="quote", timestamp=at, sequence="1000", price=2.0)
-    early = tick(1, kind="quote", timestamp=at, sequence="0" * 40 + "999", price=1.0)
+    late = tick(1, kind="quote", timestamp=at, sequence="0" * 40 + "1000", price=2.0)
+    early = tick(1, kind="quote", timestamp=at, sequence="999", price=1.0)
     opened(items).write(hot([late]))
     opened(items).write(hot([early]))
     assert [item["price"] for item in stored(items)] == [2]

@@ -224,6 +224,18 @@ def test_ticks_on_another_date_than_the_record_says_stop_the_shard(bucket: Site)
         opened(bucket).write(wrong)
 
 
+def test_ticks_of_a_date_that_the_record_does_not_list_are_not_dropped_silently(
+    bucket: Site,
+) -> None:
+    batch = cut([tick(1), tick(90_000)])
+    wrong = Batch(
+        batch.shard, batch.tables, _with_objects(batch, ObjectEntry("ticks", "2025-01-31", 1))
+    )
+    with pytest.raises(Misplaced, match="lists 1 rows of ticks, the batch has 2"):
+        opened(bucket).write(wrong)
+    assert bodies(bucket) == {}
+
+
 def test_a_null_where_none_may_be_stops_the_shard_and_puts_nothing(bucket: Site) -> None:
     batch = cut([tick(1)])
     table = batch.table("ticks")

@@ -190,9 +190,36 @@ def test_two_workers_with_one_shard_publish_once(alerts: Site, inbox: Inbox) -> 
             raced.append(True)
             first.write(batch)
 
-    watch(second._ledger.client, "dynamodb.TransactWriteItems", race)
+    watch(copied(second), "dynamodb.TransactWriteItems", race)
     second.write(batch)
     assert inbox.positions == [1]
+
+
+def test_a_worker_that_fell_behind_lets_nothing_through_that_another_suppressed(
+    alerts: Site, inbox: Inbox
+) -> None:
+    """It had read the table before the other worker passed by."""
+    ahead, behind = (opened(alerts, cooldown_seconds=10) for _ in range(2))
+    raced: list[bool] = []
+
+    def race(params: dict[str, Any]) -> None:
+        if not raced:
+            raced.append(True)
+            ahead.write(hot(anomalies=[anomaly(0), anomaly(5), anomaly(100)]))
+
+    ledger = copied(behind)
+    watch(ledger, "dynamodb.TransactWriteItems", race)
+    behind.write(hot(anomalies=[anomaly(5)]))
+    assert inbox.positions == [0, 100]
+
+
+def test_a_parent_shards_zombie_publishes_nothing_again_after_its_child_went_on(
+    alerts: Site, inbox: Inbox
+) -> None:
+    opened(alerts).write(hot(anomalies=[anomaly(1)]))
+    opened(alerts).write(hot(anomalies=[anomaly(2_000, shard="shardId-000000000007")]))
+    opened(alerts).write(hot(anomalies=[anomaly(1)]))
+    assert inbox.positions == [1, 2_000]
 
 
 def test_a_child_shard_goes_on_with_the_cool_down_of_its_parent(alerts: Site, inbox: Inbox) -> None:
@@ -281,6 +308,12 @@ def test_a_missing_topic_or_table_is_said_with_its_remedy(site: Site, alerts: Si
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         SnsSink(**settings)
+
+
+def copied(sink: SnsSink) -> Any:
+    """The sink's table client, made its own: what watches it shall not see other sinks."""
+    sink._ledger.client = Site(sink.site.settings).client("dynamodb")
+    return sink._ledger.client
 
 
 def alerts_of(*flags: dict[str, Any]) -> list[Any]:
