@@ -18,6 +18,7 @@ from typing import IO
 from config.settings import Settings, Worker
 from config.site import Site
 from kcl_app import java, jvm
+from kcl_app.class_archive import AFTER_S
 from kcl_app.last_words import LastWords
 from kcl_app.lease_seed import SeedRefused, seed_leases
 from kcl_app.life import LifeError
@@ -86,13 +87,12 @@ class Launcher:
         self.folder.make()
         if (orphan := self._lock.take()) is not None:
             log.warning("ended JVM %d, which a killed launcher had left", orphan)
-        self.folder.reason.unlink(missing_ok=True)
         try:
             self._prepare(seed)
-            self._supervisor.run()
-        except FAILURES as why:
-            self.folder.write(self.folder.reason, f"{why}\n")
-            raise
+            try:
+                self._supervisor.run()
+            finally:
+                self._archive.cancel()
         finally:
             self._lock.release()
 
@@ -103,7 +103,7 @@ class Launcher:
             open_lake(site)
         if seed:
             log.info("wrote %d first leases", seed_leases(site))
-        self._command = java.command(self._settings, self.folder)
+        self._archive = java.archive(self.folder)
         write_files(self._settings, self.folder)
 
     def stop(self) -> None:
@@ -123,7 +123,7 @@ class Launcher:
         self._words.clear()
         self._tail.clear()
         daemon = subprocess.Popen(
-            self._command,
+            java.command(self._settings, self.folder, self._archive.flags()),
             cwd=self.folder.root,
             env=java.environment(self._settings, os.environ),
             stdin=subprocess.DEVNULL,
@@ -136,8 +136,16 @@ class Launcher:
         assert daemon.stdout
         self._reader = threading.Thread(target=self._read, args=(daemon.stdout,), daemon=True)
         self._reader.start()
+        archiving = threading.Timer(AFTER_S, self._keep_classes, args=(daemon,))
+        archiving.daemon = True
+        archiving.start()
         log.info("daemon %d started; its log is %s", daemon.pid, self.folder.logs)
         return daemon
+
+    def _keep_classes(self, daemon: subprocess.Popen[bytes]) -> None:
+        """Once a daemon has run well, prepare its classes for the next one."""
+        if daemon.returncode is None:
+            self._archive.make()
 
     def _read(self, output: IO[bytes]) -> None:
         with output:

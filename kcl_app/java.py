@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from config.settings import Settings
 from config.site import LOOPBACK
+from kcl_app.class_archive import ClassArchive
 from kcl_app.jvm import MAIN_CLASS
 from kcl_app.run_folder import RunFolder
 
@@ -21,10 +22,16 @@ class DaemonMissing(Exception):
     """Java or the KCL's jars are not installed. The text says what to install."""
 
 
-def command(settings: Settings, folder: RunFolder) -> list[str]:
-    """The daemon's command line. Raises DaemonMissing."""
+def archive(folder: RunFolder) -> ClassArchive:
+    """The daemon's classes, prepared; shared by all workers of a run_dir. Raises DaemonMissing."""
+    return ClassArchive(folder.root.parent, java(), class_path())
+
+
+def command(settings: Settings, folder: RunFolder, flags: Sequence[str] = ()) -> list[str]:
+    """The daemon's command line, with more ``flags`` for Java. Raises DaemonMissing."""
     return [
         str(java()),
+        *flags,
         f"-Xmx{heap_mb(settings.worker.max_shards)}m",
         # Out of memory the daemon would retry for ever, alive and silent.
         "-XX:+ExitOnOutOfMemoryError",

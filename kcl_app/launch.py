@@ -1,6 +1,7 @@
 """The worker's process: ``python -m kcl_app.launch SETTINGS_JSON [--leash] [--seed-leases]``.
 
-With ``--leash`` it stops when its stdin ends, that is, when its parent is gone.
+With ``--leash`` it stops when its stdin ends, that is, when its parent is gone. Where
+it gives up, the last thing it does is to say why on stdout.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ def launch(settings: Settings, seed_leases: bool = False, leash: bool = False) -
     try:
         launcher.run(seed_leases)
     except FAILURES as why:
-        log.debug("gave up", exc_info=why)
         return str(why)
     return None
 
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     why = launch(restore(given.settings.read_bytes()), given.seed_leases, given.leash)
     if why:
-        sys.stderr.write(f"tapeline worker: {why}\n")
+        log.error("%s", why)
+        sys.stdout.write(f"{why}\n")
     return 1 if why else 0
 
 

@@ -62,11 +62,6 @@ class RunFolder:
         return self.root / "last_words"
 
     @property
-    def reason(self) -> Path:
-        """Why the worker as a whole gave up; absent while it has not."""
-        return self.root / "gave_up.txt"
-
-    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -37,6 +37,7 @@ class Worker:
         self._environment = dict(environment or {})
         self._stderr = stderr
         self._process: subprocess.Popen[bytes] | None = None
+        self._reason = ""
 
     def start(self) -> None:
         """Start it; returns at once, long before the first record."""
@@ -49,7 +50,7 @@ class Worker:
             [sys.executable, "-P", "-m", "kcl_app.launch", str(given), "--leash", *self._seed],
             env={**os.environ, "PYTHONPATH": path, **self._environment},
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=self._stderr,
             start_new_session=True,
         )
@@ -71,10 +72,10 @@ class Worker:
     @property
     def last_words(self) -> str:
         """Why it gave up, or what its shards said last; empty where all is well."""
-        try:
-            return self.folder.reason.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            return "; ".join(LastWords(self.folder.words).read())
+        output = self._started.stdout
+        if not self._reason and not self.is_alive and output:
+            self._reason = output.read().decode("utf-8", "replace").strip()
+        return self._reason or "; ".join(LastWords(self.folder.words).read())
 
     def terminate(self) -> None:
         """Ask it to stop gracefully; a second time, to kill."""
