@@ -117,7 +117,7 @@ def cells(records: int, cost: Cost) -> list[str]:
         f"{1e6 * cost.cpu / records:.2f}",
         f"{records / cost.cpu:,.0f}",
         f"{cost.wall:.2f}",
-        f"{cost.memory:.0f}",
+        f"{cost.memory:.0f}" if cost.memory else "?",
     ]
 
 

@@ -1,9 +1,10 @@
-"""A daemon of forty lines: feeds a real child over its pipes and answers its checkpoints."""
+"""A small daemon: feeds a real child over its pipes and answers its checkpoints."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -27,11 +28,15 @@ class ChildFailed(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one child from its start to its end, and its largest memory in MB."""
+    """Seconds of one child from its start to its end, and the most memory it had, in MB.
+
+    ``memory`` is read before the shard ends; None where the system does not tell. (What
+    wait4 reports would be the parent's, where that was larger when it started the child.)
+    """
 
     cpu: float
     wall: float
-    memory: float
+    memory: float | None
     checkpoints: int
 
 
@@ -43,7 +48,7 @@ def run(command: Sequence[str], env: Mapping[str, str], lines: Path, log: Path) 
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=dict(env)
         )
     try:
-        checkpoints = _feed(child, lines)
+        checkpoints, memory = _feed(child, lines)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     except BrokenPipeError:
@@ -56,20 +61,30 @@ def run(command: Sequence[str], env: Mapping[str, str], lines: Path, log: Path) 
         words = log.read_text(errors="replace")[-2000:]
         raise ChildFailed(f"{' '.join(command)} ended with {child.returncode}:\n{words}")
     wall = time.perf_counter() - begun
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, checkpoints)
+    return Cost(used.ru_utime + used.ru_stime, wall, memory, checkpoints)
 
 
-def _feed(child: subprocess.Popen[bytes], lines: Path) -> int:
+def _feed(child: subprocess.Popen[bytes], lines: Path) -> tuple[int, float | None]:
     assert child.stdin is not None
     assert child.stdout is not None
     checkpoints = _tell(child.stdin, child.stdout, _message(INITIALIZE))
     with lines.open("rb") as file:
         for line in file:
             checkpoints += _tell(child.stdin, child.stdout, line)
+    memory = _peak(child.pid)
     checkpoints += _tell(child.stdin, child.stdout, _message(END))
     child.stdin.close()
     child.stdout.read()
-    return checkpoints
+    return checkpoints, memory
+
+
+def _peak(pid: int) -> float | None:
+    """The largest resident memory so far, in MB; Linux alone says it of a living process."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return None
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    return int(found[1]) / 1024 if found else None
 
 
 def _tell(to: IO[bytes], answers: IO[bytes], line: bytes) -> int:

@@ -14,6 +14,8 @@ from typing import Any
 Row = dict[str, Any]
 
 MINUTE = timedelta(minutes=1)
+HORIZON = timedelta(minutes=5)
+MOST_IDS = 100_000
 LAMBDA = 0.94
 Z_LIMIT = 6.0
 CHANGE_LIMIT = 5.0
@@ -68,6 +70,26 @@ def _z_score(price: float, window: deque[float]) -> float | None:
     mean = sum(moves) / 20
     deviation = math.sqrt(sum([(move - mean) ** 2 for move in moves]) / 19)
     return (price - oldest - mean) / deviation if deviation else None
+
+
+@dataclass
+class Seen:
+    """Record ids of the last five minutes, at most 100,000: a producer's repeat is left out."""
+
+    ids: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    def repeat(self, row: Row) -> bool:
+        """Whether the row's id is known; else it is from now on."""
+        if row["id"] is None:
+            return False
+        key, arrival = (row["symbol"], row["id"]), row["arrival"]
+        known = self.ids.get(key)
+        if known is not None and arrival - known <= HORIZON:
+            return True
+        self.ids[key] = arrival
+        if len(self.ids) > MOST_IDS:
+            del self.ids[next(iter(self.ids))]
+        return False
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from amazon_kclpy import kcl
 from amazon_kclpy.v3 import processor
 
-from bench.rows import Bars, Rolling, Row, anomalies
+from bench.rows import Bars, Rolling, Row, Seen, anomalies
 from kcl_app.core.schema import ANOMALIES, BARS, REJECTS, TICKS
 
 EXCHANGE = ZoneInfo("America/New_York")
@@ -41,6 +41,7 @@ class StockProcessor(processor.RecordProcessorBase):  # type: ignore[misc]
         self.cut_records = cut_records
         self.rolling: dict[str, Rolling] = {}
         self.bars = Bars()
+        self.seen = Seen()
         self._clear()
 
     def initialize(self, initialize_input: Any) -> None:
@@ -50,7 +51,8 @@ class StockProcessor(processor.RecordProcessorBase):  # type: ignore[misc]
         try:
             for record in process_records_input.records:
                 self._take(record)
-                if len(self.ticks) + len(self.rejects) >= self.cut_records:
+                self.records += 1
+                if self.records == self.cut_records:
                     self._write(process_records_input.checkpointer, record)
         except Exception as error:  # KCLProcess would swallow it and say "done"
             raise SystemExit(f"{type(error).__name__}: {error}") from error
@@ -83,7 +85,8 @@ class StockProcessor(processor.RecordProcessorBase):  # type: ignore[misc]
             reject = {"reason": repr(error), "data": data, "partition_key": record.partition_key}
             self.rejects.append(reject | place)
             return
-        self._analyse(row)
+        if not self.seen.repeat(row):
+            self._analyse(row)
 
     def _analyse(self, row: Row) -> None:
         rolling = self.rolling.get(row["symbol"])
@@ -121,6 +124,7 @@ class StockProcessor(processor.RecordProcessorBase):  # type: ignore[misc]
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=body.getvalue())
 
     def _clear(self) -> None:
+        self.records = 0
         self.ticks: list[Row] = []
         self.anomalies: list[Row] = []
         self.rejects: list[Row] = []

@@ -20,6 +20,8 @@ SESSION_S = 6.5 * 3600
 STEP = 0.0001
 """Standard deviation of a quote's return."""
 SPIKE_EVERY = 2_000
+REPEAT_EVERY = 1_000
+"""A producer's time-out now and then: the record before, put once more."""
 FIRST_SEQUENCE = 49_650_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
 
 
@@ -38,12 +40,15 @@ class Tape:
         chosen = random.integers(0, self.symbols, self.records)
         prices = self._prices(random, closes, chosen)
         volumes = random.integers(1, 500, self.records).tolist()
+        again = (random.random(self.records) < 1 / REPEAT_EVERY).tolist()
         gap = timedelta(seconds=SESSION_S) / self.records
         days = [Day(f"S{i:04d}", close) for i, close in enumerate(closes.tolist())]
         for index, (who, price) in enumerate(zip(chosen.tolist(), prices.tolist(), strict=True)):
-            at = OPENING + gap * index
-            quote = days[who].quote(price, volumes[index], at, f"b{index:08d}")
-            yield days[who].symbol, at, json.dumps(quote, separators=(",", ":")).encode()
+            if not again[index] or not index:
+                at = OPENING + gap * index
+                quote = days[who].quote(price, volumes[index], at, f"b{index:08d}")
+                last = days[who].symbol, at, json.dumps(quote, separators=(",", ":")).encode()
+            yield last
 
     def _prices(
         self,

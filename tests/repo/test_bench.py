@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from bench.compare import Different, Lake, compare
@@ -50,6 +50,10 @@ def stock(emulator: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return Lake(s3, BUCKET, "stock")
 
 
+def distinct_ids(tape: Tape) -> set[str]:
+    return {json.loads(data)["id"] for _, _, data in tape.payloads()}
+
+
 def nudged(column: str) -> Change:
     def change(table: pa.Table) -> pa.Table:
         values = table[column].to_numpy().copy()
@@ -72,9 +76,10 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes().count(b"\n") == 3
 
 
-def test_the_stock_side_stores_every_record_once(stock: Lake) -> None:
+def test_the_stock_side_stores_every_record_once_though_some_come_twice(stock: Lake) -> None:
     ids = stock.table("ticks")["id"]
-    assert (len(ids), pc.count_distinct(ids).as_py()) == (3_500, 3_500)
+    assert sorted(ids.to_pylist()) == sorted(distinct_ids(Tape(3_500, symbols=5)))
+    assert len(ids) < 3_500
 
 
 def test_the_tape_gives_every_rule_something_to_say(stock: Lake) -> None:
@@ -83,7 +88,7 @@ def test_the_tape_gives_every_rule_something_to_say(stock: Lake) -> None:
 
 def test_a_lake_equals_itself(stock: Lake) -> None:
     rows = compare(stock, stock)
-    assert rows["ticks"] == 3_500
+    assert rows["ticks"] == len(distinct_ids(Tape(3_500, symbols=5)))
     assert all(rows.values())
 
 
@@ -125,7 +130,8 @@ def test_the_shard_process_and_a_plain_row_by_row_one_answer_alike(
     emulator: LocalAws, tmp_path: Path
 ) -> None:
     furnish(emulator)
-    race = Race(Tape(6_000, symbols=7, seed=3), 900, 2_000, tmp_path, emulator, lambda text: None)
+    tape = Tape(6_000, symbols=7, seed=3)
+    race = Race(tape, 900, 2_000, tmp_path, emulator, lambda text: None)
     (only,) = race.rounds(1)
-    assert only.rows["ticks"] == 6_000
+    assert only.rows["ticks"] == len(distinct_ids(tape))
     assert all(only.rows.values())
