@@ -26,9 +26,9 @@ class SinkFailed(Exception):
 class Fanout:
     """``sinks`` by name, in writing order, as ``plugins.build`` gives them.
 
-    ``patience_s`` bounds what one batch may wait at one sink, all its retries
-    together, and must stay below the daemon's limit for a silent child;
-    ``offers`` bounds how often it is offered. ``hot`` and ``cold`` may run on two
+    ``patience_s`` bounds what one batch may wait, at all sinks together, and must stay
+    below the daemon's limit for a silent child; ``offers`` bounds how often one sink
+    is offered it. ``hot`` and ``cold`` may run on two
     threads: no sink belongs to both.
     """
 
@@ -67,12 +67,12 @@ class Fanout:
                 closing.callback(sink.close)
 
     def _write(self, when: When, batch: Batch) -> None:
+        began = self.now()
         for name, sink in self.sinks.items():
             if sink.when == when:
-                self._offer(name, sink, batch)
+                self._offer(name, sink, batch, began)
 
-    def _offer(self, name: str, sink: Sink, batch: Batch) -> None:
-        began = self.now()
+    def _offer(self, name: str, sink: Sink, batch: Batch, began: float) -> None:
         for offer in range(1, self.offers + 1):
             try:
                 return sink.write(batch)
@@ -87,8 +87,8 @@ class Fanout:
         """Sleep as long as the sink asks. Raises SinkFailed where that is past the bounds."""
         if offer == self.offers or waited + later.after_s > self.patience_s:
             raise SinkFailed(
-                f"sink {name} still cannot write after {offer} offers in {waited:.0f} s "
-                f"({later.why or 'it gave no reason'}); nothing is lost: the worker starts again "
+                f"sink {name} still cannot write after {offer} offers, {waited:.0f} s into the "
+                f"batch ({later.why or 'it gave no reason'}); nothing is lost: the worker starts again "
                 "from its checkpoint"
             ) from later
         self.sleep(max(later.after_s, 0.0))

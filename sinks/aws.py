@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from kcl_app.core.contract import Retry
 
+HOT_TIMEOUT_S = 10
+"""For an answer to a sink of every call: five attempts stay far below the daemon's patience."""
 PASSING = {
     "ConditionalRequestConflict",
     "InternalError",

@@ -11,6 +11,7 @@ from typing import ClassVar
 from botocore.exceptions import ClientError
 
 from kcl_app.core.contract import Batch, Refused, Sink, When
+from sinks.aws import HOT_TIMEOUT_S
 from sinks.items import items
 from sinks.transact import Transactions, newest, transactions
 from sinks.wire import write_plainly
@@ -44,7 +45,10 @@ class DynamoDBSink(Sink):
         """See that the table is there with our key: else every row would seem impossible."""
         self._name = self.table or self.site.settings.items.table
         self._client = self.site.client(
-            "dynamodb", parameter_validation=False, max_pool_connections=self.parallel
+            "dynamodb",
+            parameter_validation=False,
+            max_pool_connections=self.parallel,
+            read_timeout=HOT_TIMEOUT_S,
         )
         write_plainly(self._client)
         self._pool = ThreadPoolExecutor(self.parallel, thread_name_prefix="dynamodb")

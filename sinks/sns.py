@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from kcl_app.core.contract import Batch, Refused, Retry, Sink, When
 from sinks.alerts import SEVERITIES, Alert, alerts
-from sinks.aws import later
+from sinks.aws import HOT_TIMEOUT_S, later
 from sinks.ledger import Ledger
 
 MOST = 10
@@ -60,8 +60,9 @@ class SnsSink(Sink):
         seconds = self.cooldown_seconds
         cooldown = settings.cooldown_seconds if seconds is None else seconds
         self._severity = self.severity or settings.severity
-        self._sns, table = self.site.client("sns"), self.table or settings.table
-        dynamodb = self.site.client("dynamodb")
+        table = self.table or settings.table
+        self._sns = self.site.client("sns", read_timeout=HOT_TIMEOUT_S)
+        dynamodb = self.site.client("dynamodb", read_timeout=HOT_TIMEOUT_S)
         self._arn = _arn(self.site, self.topic or settings.topic)
         _seen(f"topic {self._arn}", lambda: self._sns.get_topic_attributes(TopicArn=self._arn))
         _seen(f"table {table}", lambda: dynamodb.describe_table(TableName=table))
