@@ -90,6 +90,9 @@ class Windows(Section):
     calendar: str = Field(
         "", description="exchange whose sessions align the bars, such as XNYS; empty: UTC"
     )
+    indicators: tuple[str, ...] = Field(
+        (), description="more rolling values: rsi_14, ema_12, sma_5m, bollinger_20"
+    )
 
 
 class Flags(Section):

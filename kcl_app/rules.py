@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 from config.settings import Settings
 from kcl_app.calendars import edges
 from kcl_app.core.flow import Rules
+from kcl_app.core.indicators import BUILT_IN, Factory, indicator
 from kcl_app.core.repeats import Horizon
 from kcl_app.core.windows import window
 from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
+
+GROUP = "tapeline.indicators"
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -27,4 +32,11 @@ def rules_of(settings: Settings) -> Rules:
             TrendRule(),
         ),
         horizon=Horizon(settings.repeats.seconds, settings.repeats.ids),
+        more=tuple(indicator(name, factories()) for name in settings.windows.indicators),
     )
+
+
+def factories() -> dict[str, Factory]:
+    """Kinds of indicators: our own, and those of installed plugins."""
+    plugins = {point.name: point.load() for point in entry_points(group=GROUP)}
+    return {**plugins, **BUILT_IN}

@@ -19,6 +19,7 @@ from kcl_app.core import bars, snapshot
 from kcl_app.core.columns import Array, Columns
 from kcl_app.core.detector import SEVERITIES, Detector, Found
 from kcl_app.core.exchange import LocalClock
+from kcl_app.core.indicators import Indicator, View
 from kcl_app.core.repeats import Horizon, Repeats
 from kcl_app.core.rolling import FIELDS as ROLLING
 from kcl_app.core.rolling import indicators
@@ -43,12 +44,14 @@ class Rules:
     windows: tuple[Windows, ...]
     detectors: tuple[Detector, ...]
     horizon: Horizon = field(default_factory=Horizon)
+    more: tuple[Indicator, ...] = ()
 
     def fields(self) -> tuple[Field, ...]:
         """All memory that these rules need."""
         of_bars = [field for window in self.windows for field in bars.bar_fields(window)]
         of_detectors = [field for detector in self.detectors for field in detector.fields]
-        return (*ROLLING, *SESSION, *of_bars, *of_detectors)
+        of_more = [field for indicator in self.more for field in indicator.fields]
+        return (*ROLLING, *SESSION, *of_bars, *of_detectors, *of_more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,9 @@ class Flow:
 
     def _told(self, ticks: Columns) -> Fed:
         if not ticks.size:
-            return _flagged(_valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {}), [], ())
+            names = [name for indicator in self.rules.more for name in indicator.names]
+            none = _valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {})
+            return _flagged(none.having(**{name: np.zeros(0) for name in names}), [], ())
         slots = self._state.slots(ticks["symbol"])
         ticks = ticks.having(symbol=self._state.names(slots))
         runs = Runs(slots)
@@ -113,6 +118,9 @@ class Flow:
         }
         self._see(runs, ticks)
         valued = _valued(ticks, runs, values)
+        if self.rules.more:
+            view = View(runs, prices, ticks["timestamp"][runs.order], values["traded"])
+            valued = valued.having(**self._more(view))
         detectors = self.rules.detectors
         found = [detector.judge(valued, runs, self._state) for detector in detectors]
         return _flagged(valued, found, detectors)
@@ -127,6 +135,16 @@ class Flow:
             window.name: bars.close(cut, self._state, window, self._clock)
             for window in self.rules.windows
         }
+
+    def _more(self, view: View) -> dict[str, Array]:
+        """Columns of the indicators that the settings add."""
+        columns = {}
+        for indicator in self.rules.more:
+            for name, column in zip(
+                indicator.names, indicator.values(view, self._state), strict=True
+            ):
+                columns[name] = view.runs.back(column)
+        return columns
 
     def _see(self, runs: Runs, ticks: Columns) -> None:
         last = runs.order[runs.ends]

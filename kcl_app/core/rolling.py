@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from kcl_app.core.columns import Array
+from kcl_app.core.history import History
 from kcl_app.core.runs import Runs
 from kcl_app.core.scan import scan
 from kcl_app.core.state import Field, State
@@ -23,31 +24,9 @@ DECAY = 0.94
 
 FIELDS = (
     Field("prices", "f8", np.nan, WINDOW),
-    Field("variance", "f8", np.nan),
+    Field("variance", "f8", 0.0),
     Field("trend", "i1", 0),
 )
-
-
-class History:
-    """Prices of runs, each run behind the 20 prices that its symbol had before (NaN: none)."""
-
-    def __init__(self, runs: Runs, before: Array, prices: Array) -> None:
-        self._at = np.arange(len(prices)) + WINDOW * (runs.group + 1)
-        self._ends = self._at[runs.ends]
-        self._all = np.empty(len(prices) + WINDOW * len(runs.slots))
-        heads = self._at[runs.starts]
-        self._all[(heads[:, None] - WINDOW) + np.arange(WINDOW)] = before
-        self._all[self._at] = prices
-
-    def back(self, ticks: int) -> Array:
-        """The price so many ticks before each row."""
-        prices: Array = self._all[self._at - ticks]
-        return prices
-
-    def tail(self) -> Array:
-        """The last 20 prices of each run."""
-        prices: Array = self._all[(self._ends[:, None] - WINDOW + 1) + np.arange(WINDOW)]
-        return prices
 
 
 def indicators(runs: Runs, state: State, prices: Array) -> dict[str, Array]:
@@ -63,7 +42,7 @@ def indicators(runs: Runs, state: State, prices: Array) -> dict[str, Array]:
     return {
         "sma_5": sma_5,
         "sma_20": sma_20,
-        "ewma_volatility": _volatility(runs, state, window[-1], window[-2]),
+        "ewma_volatility": _volatility(runs, state, window),
         "z_score": z_score(window[-1], window[:-1]),
         "trend": _crossings(runs, state, sma_5, sma_20),
     }
@@ -97,21 +76,17 @@ def z_score(prices: Array, window: list[Array]) -> Array:
     return score
 
 
-def _volatility(runs: Runs, state: State, prices: Array, before: Array) -> Array:
+def _volatility(runs: Runs, state: State, window: list[Array]) -> Array:
     """Square root of v = decay * v + (1 - decay) * r * r; the first return begins it."""
-    returns = prices / before - 1.0
-    variance, last = scan(runs, state["variance"][runs.slots], returns * returns, _ewma, _ewma_one)
+    older, before, price = window[-3:]
+    returns = price / before - 1.0
+    squares = np.where(np.isnan(before), 0.0, returns * returns)
+    first = np.isnan(older)
+    factor = np.where(first, 0.0, DECAY)
+    term = np.where(first, squares, (1.0 - DECAY) * squares)
+    variance, last = scan(runs, state["variance"][runs.slots], factor, term)
     state["variance"][runs.slots] = last
-    volatility: Array = np.sqrt(variance)
-    return volatility
-
-
-def _ewma(value: Array, x: Array) -> Array:
-    return np.where(np.isnan(value), x, DECAY * value + (1.0 - DECAY) * x)
-
-
-def _ewma_one(value: float, x: float) -> float:
-    return x if value != value else DECAY * value + (1.0 - DECAY) * x
+    return np.where(np.isnan(before), np.nan, np.sqrt(variance))
 
 
 def _crossings(runs: Runs, state: State, short: Array, long: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Recurrences over runs: y = step(y, x), record by record.
+"""Linear recurrences over runs: y = factor * y + term, record by record.
 
 The k-th rows of all symbols are stepped together; where few symbols have so many rows, one
 by one. Both do the same IEEE operations in the same order, so the results are the same
@@ -6,8 +6,6 @@ bits, however the stream was cut. Nothing here may use a sum in another order.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -19,32 +17,24 @@ FEW = 12
 
 
 def scan(
-    runs: Runs,
-    carry: Array,
-    inputs: Array,
-    columns: Callable[[Array, Array], Array],
-    single: Callable[[float, float], float],
-    few: int = FEW,
+    runs: Runs, carry: Array, factor: Array, term: Array, few: int = FEW
 ) -> tuple[Array, Array]:
-    """All values (n, in runs) and the last of each run (g), from ``carry`` (g) on.
-
-    ``columns`` and ``single`` are the step: on arrays, on floats.
-    """
-    out = np.empty(len(inputs))
+    """All values (n, in runs) and the last of each run (g), from ``carry`` (g) on."""
+    out = np.empty(len(term))
     longest = np.argsort(-runs.lengths, kind="stable")
     starts, lengths = runs.starts[longest], runs.lengths[longest]
     last = carry[longest].astype(np.float64)
     rank, active = 0, len(longest)
-    while active >= few:
+    while active >= max(few, 1):
         rows = starts[:active] + rank
-        last[:active] = out[rows] = columns(last[:active], inputs[rows])
+        last[:active] = out[rows] = factor[rows] * last[:active] + term[rows]
         rank += 1
         active = int(np.searchsorted(-lengths, -rank, side="left"))
     for run in range(active):
         row, end = int(starts[run]) + rank, int(starts[run] + lengths[run])
         value, values = float(last[run]), []
-        for x in inputs[row:end].tolist():
-            value = single(value, x)
+        for a, b in zip(factor[row:end].tolist(), term[row:end].tolist(), strict=True):
+            value = a * value + b
             values.append(value)
         out[row:end] = values
         last[run] = value
