@@ -88,7 +88,7 @@ class Fanout:
         if offer == self.offers or waited + later.after_s > self.patience_s:
             raise SinkFailed(
                 f"sink {name} still cannot write after {offer} offers, {waited:.0f} s into the "
-                f"batch ({later.why or 'it gave no reason'}); nothing is lost: the worker starts again "
-                "from its checkpoint"
+                f"batch ({later.why or 'it gave no reason'}); nothing is lost: the worker starts "
+                "again from its checkpoint"
             ) from later
         self.sleep(max(later.after_s, 0.0))
