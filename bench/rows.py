@@ -6,7 +6,7 @@ Written as one would on a plain record processor: a deque per symbol, a dict of 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -76,7 +76,7 @@ def _z_score(price: float, window: deque[float]) -> float | None:
 class Seen:
     """Record ids of the last five minutes, at most 100,000: a producer's repeat is left out."""
 
-    ids: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    ids: OrderedDict[tuple[str, str], datetime] = field(default_factory=OrderedDict)
 
     def repeat(self, row: Row) -> bool:
         """Whether the row's id is known; else it is from now on."""
@@ -87,8 +87,9 @@ class Seen:
         if known is not None and arrival - known <= HORIZON:
             return True
         self.ids[key] = arrival
+        self.ids.move_to_end(key)
         if len(self.ids) > MOST_IDS:
-            del self.ids[next(iter(self.ids))]
+            self.ids.popitem(last=False)
         return False
 
 
