@@ -90,6 +90,9 @@ class Windows(Section):
     calendar: str = Field(
         "", description="exchange whose sessions align the bars, such as XNYS; empty: UTC"
     )
+    live: bool = Field(False, description="tell hot sinks of bars as they change and close")
+    lateness_seconds: float = Field(5, ge=0, description="how late a tick may be for that")
+    idle_seconds: float = Field(60, gt=0, description="silence, by arrival, that closes bars")
     indicators: tuple[str, ...] = Field(
         (), description="more rolling values: rsi_14, ema_12, sma_5m, bollinger_20"
     )

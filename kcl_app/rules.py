@@ -6,8 +6,10 @@ from importlib.metadata import entry_points
 
 from config.settings import Settings
 from kcl_app.calendars import edges
+from kcl_app.core.event_time import SECOND
 from kcl_app.core.flow import Rules
 from kcl_app.core.indicators import BUILT_IN, Factory, indicator
+from kcl_app.core.live import Watermark
 from kcl_app.core.repeats import Horizon
 from kcl_app.core.windows import window
 from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
@@ -33,7 +35,15 @@ def rules_of(settings: Settings) -> Rules:
         ),
         horizon=Horizon(settings.repeats.seconds, settings.repeats.ids),
         more=tuple(indicator(name, factories()) for name in settings.windows.indicators),
+        watermark=watermark(settings),
     )
+
+
+def watermark(settings: Settings) -> Watermark | None:
+    windows = settings.windows
+    if not windows.live:
+        return None
+    return Watermark(int(windows.lateness_seconds * SECOND), int(windows.idle_seconds * SECOND))
 
 
 def factories() -> dict[str, Factory]:

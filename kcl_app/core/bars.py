@@ -210,17 +210,28 @@ def close(
     cut: Cutful, state: State, windows: Windows, clock: LocalClock, lead: str = ""
 ) -> Columns:
     """The bars that a cut touched, at their value after it; advances the state."""
-    lanes = [_close(cut, state, lane, f"{lead}{lane.key}") for lane in windows.lanes]
+    lanes = [advance(cut, state, lane, f"{lead}{lane.key}") for lane in windows.lanes]
     return Columns.joined([parts.columns(state, clock) for parts in lanes])
 
 
-def _close(cut: Cutful, state: State, lane: Lane, key: str) -> Parts:
+def touched(cut: Cutful, state: State, lane: Lane, key: str) -> Array:
+    """Places of the kept windows that the ticks touch, as indices into flat columns."""
+    place = find(state, key, lane, cut.parts(lane))
+    return place[place >= 0]
+
+
+def kept(state: State, lane: Lane, key: str, places: Array) -> Parts:
+    """The windows that the state keeps at these places."""
+    start, last = _flat(state, key, "start")[places], _flat(state, key, "last_at")[places]
+    return _read(state, key, places // KEPT, lane.ends(start, last), places)
+
+
+def advance(cut: Cutful, state: State, lane: Lane, key: str) -> Parts:
+    """The parts that the ticks touched, at their value after them; advances the state."""
     fresh = cut.parts(lane)
-    place = _find(state, key, lane, fresh)
+    place = find(state, key, lane, fresh)
     known = np.flatnonzero(place >= 0)
-    old = _read(state, key, fresh[known], place[known])
-    if lane.moving:
-        old = replace(old, end=old.last_at + (fresh.end - fresh.last_at)[known])
+    old = kept(state, lane, key, place[known])
     room = old.notional.hi < _FULL
     known, old = known[room], old[room]
     new = np.ones(len(fresh), dtype=bool)
@@ -245,7 +256,7 @@ def _flat(state: State, key: str, name: str) -> Array:
     return state[f"{key}.{name}"].reshape(-1)
 
 
-def _find(state: State, key: str, lane: Lane, fresh: Parts) -> Array:
+def find(state: State, key: str, lane: Lane, fresh: Parts) -> Array:
     """Where the state keeps each part's window, as an index into flat columns; else -1.
 
     Where two new parts touch one kept window, the first goes on with it.
@@ -264,12 +275,11 @@ def _find(state: State, key: str, lane: Lane, fresh: Parts) -> Array:
     return alone
 
 
-def _read(state: State, key: str, fresh: Parts, at: Array) -> Parts:
-    """The kept parts of the windows of ``fresh``, which lie ``at`` those places."""
+def _read(state: State, key: str, slots: Array, ends: Array, at: Array) -> Parts:
     stored = {name: _flat(state, key, name)[at] for name, _, _ in _STORED}
     volume = Wide(stored.pop("volume_hi"), stored.pop("volume_lo"))
     notional = Wide(stored.pop("notional_hi"), stored.pop("notional_lo"))
-    return Parts(slot=fresh.slot, end=fresh.end, volume=volume, notional=notional, **stored)
+    return Parts(slot=slots, end=ends, volume=volume, notional=notional, **stored)
 
 
 def _write(state: State, key: str, parts: Parts, place: Array, rows: Array) -> None:

@@ -20,6 +20,7 @@ from kcl_app.core.columns import Array, Columns
 from kcl_app.core.detector import SEVERITIES, Detector, Found
 from kcl_app.core.exchange import LocalClock
 from kcl_app.core.indicators import Indicator, View
+from kcl_app.core.live import Live, Watermark, hear, live_fields, newest_arrival
 from kcl_app.core.repeats import Horizon, Repeats
 from kcl_app.core.rolling import FIELDS as ROLLING
 from kcl_app.core.rolling import indicators
@@ -45,13 +46,15 @@ class Rules:
     detectors: tuple[Detector, ...]
     horizon: Horizon = field(default_factory=Horizon)
     more: tuple[Indicator, ...] = ()
+    watermark: Watermark | None = None
 
     def fields(self) -> tuple[Field, ...]:
         """All memory that these rules need."""
         of_bars = [field for window in self.windows for field in bars.bar_fields(window)]
+        of_live = live_fields(self.windows) if self.watermark else ()
         of_detectors = [field for detector in self.detectors for field in detector.fields]
         of_more = [field for indicator in self.more for field in indicator.fields]
-        return (*ROLLING, *SESSION, *of_bars, *of_detectors, *of_more)
+        return (*ROLLING, *SESSION, *of_bars, *of_detectors, *of_more, *of_live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Fed:
     ticks: Columns
     anomalies: Columns
     repeats: int = 0
+    live: Live = field(default_factory=Live)
 
 
 class Flow:
@@ -74,6 +78,7 @@ class Flow:
         self._clock = LocalClock(rules.zone)
         self._state = State(rules.fields())
         self._repeats = Repeats(rules.horizon)
+        self._arrival = 0
 
     @classmethod
     def restore(cls, shard: str, rules: Rules, bodies: Sequence[bytes]) -> Flow:
@@ -81,6 +86,7 @@ class Flow:
         flow = cls(shard, rules)
         flow._state, ids = snapshot.merged(bodies, rules.fields())
         flow._repeats = Repeats.of(rules.horizon, ids)
+        flow._arrival = newest_arrival(flow._state) if rules.watermark else 0
         return flow
 
     def snapshot(self) -> bytes:
@@ -92,6 +98,7 @@ class Flow:
         twin = type(self)(self.shard, self.rules)
         twin._state = self._state.copy()
         twin._repeats = self._repeats.copy()
+        twin._arrival = self._arrival
         return twin
 
     def feed(self, ticks: Columns) -> Fed:
@@ -123,7 +130,22 @@ class Flow:
             valued = valued.having(**self._more(view))
         detectors = self.rules.detectors
         found = [detector.judge(valued, runs, self._state) for detector in detectors]
-        return _flagged(valued, found, detectors)
+        fed = _flagged(valued, found, detectors)
+        return replace(fed, live=self._hear(slots, valued, int(ticks["arrival"].max())))
+
+    def idle(self, arrival: int) -> Live:
+        """Bars closed by silence: nothing came by ``arrival`` (UTC microseconds), a time at
+        which the stream was read to its end. Empty without a watermark."""
+        none = {name: np.zeros(0, dtype=np.int64) for name in ("timestamp", "arrival")}
+        return self._hear(np.zeros(0, dtype=np.int64), Columns(none), arrival)
+
+    def _hear(self, slots: Array, ticks: Columns, arrival: int) -> Live:
+        mark = self.rules.watermark
+        if mark is None:
+            return Live()
+        self._arrival = max(self._arrival, arrival)
+        windows = self.rules.windows
+        return hear(slots, ticks, self._state, windows, mark, self._clock, self._arrival)
 
     def close(self, ticks: Columns) -> dict[str, Columns]:
         """Bars of all windows that a cut touched, by interval. ``ticks`` are ``Fed.ticks``

@@ -50,6 +50,9 @@ class Lane(Protocol):
     def same(self, start: Array, end: Array, kept_start: Array, kept_last: Array) -> Array:
         """Whether a kept window (its begin, its last tick) is the touched one."""
 
+    def ends(self, kept_start: Array, kept_last: Array) -> Array:
+        """Ends of kept windows."""
+
 
 class Windows(Protocol):
     """A configured kind of window; ``name`` is the bars' interval."""
@@ -100,6 +103,9 @@ class Tumbling:
         same: Array = kept_start == start
         return same
 
+    def ends(self, kept_start: Array, kept_last: Array) -> Array:
+        return self.bounds(kept_start)[1]
+
 
 @dataclass(frozen=True)
 class Hopping:
@@ -145,6 +151,10 @@ class Gap:
         there = kept_start != np.iinfo(np.int64).min
         overlap: Array = there & (start < kept_last + self.gap) & (kept_start < end)
         return overlap
+
+    def ends(self, kept_start: Array, kept_last: Array) -> Array:
+        ends: Array = kept_last + self.gap
+        return ends
 
 
 def window(name: str, edges: Array | None = None) -> Windows:
