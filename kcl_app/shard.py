@@ -6,7 +6,8 @@ Rules:
 2. It takes its JVM along, or the daemon would wait the whole shutdown grace for it.
 3. SIGTERM and SIGINT are the JVM's business: it says shutdownRequested.
 4. When the JVM is gone it leaves at once, without goodbyes: another process may
-   already hold the shard.
+   already hold the shard. A shard let go ends as abruptly: what a processor wants kept
+   it has written when its last callback returns.
 """
 
 from __future__ import annotations

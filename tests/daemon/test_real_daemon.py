@@ -26,8 +26,9 @@ pytestmark = pytest.mark.daemon
 
 
 def site_on(aws: LocalAws, folder: Path, processor: str = "stock:Ledger", **flags: Any) -> Site:
+    """A site of its own; the run_dir is shared, and with it the archive of classes."""
     chosen = {
-        "application.run_dir": str(folder / "a run dir"),
+        "application.run_dir": str(folder.parent / "a run dir"),
         "worker.processor": f"tests.daemon.{processor}",
         **{key.replace("__", "."): value for key, value in flags.items()},
     }
