@@ -143,6 +143,11 @@ def _json(answer: pa.Table, target: BinaryIO) -> None:
 
 
 def _table(answer: pa.Table, target: BinaryIO, rows: int, to_file: bool) -> None:
+    target.write(drawn(answer, rows, "--rows 0 shows all", to_file).encode())
+
+
+def drawn(answer: pa.Table, rows: int, more: str, to_file: bool = False) -> str:
+    """A table as text, of the first ``rows`` rows (0: all); ``more`` says how to see the rest."""
     shown = answer.slice(0, rows) if rows else answer
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, kind in zip(answer.column_names, answer.schema.types, strict=True):
@@ -150,10 +155,10 @@ def _table(answer: pa.Table, target: BinaryIO, rows: int, to_file: bool) -> None
     for row in _records(shown):
         table.add_row(*(Text(_spoken(value)) for value in row))
     if answer.num_rows > shown.num_rows:
-        table.caption = f"{shown.num_rows:,} of {answer.num_rows:,} rows; --rows 0 shows all"
+        table.caption = f"{shown.num_rows:,} of {answer.num_rows:,} rows; {more}"
     text = io.StringIO()
     Console(file=text, width=_width(table, to_file), no_color=True).print(table)
-    target.write(text.getvalue().encode())
+    return text.getvalue()
 
 
 def _width(table: Table, to_file: bool) -> int:

@@ -72,10 +72,18 @@ def state(file: Path) -> tuple[State, Running | None]:
     return ("running" if healthy(running.port) else "silent"), running
 
 
-def up(file: Path, port: int = 0, *, fresh: bool = False, persist: bool = True) -> Up:
+def up(
+    file: Path,
+    port: int = 0,
+    *,
+    fresh: bool = False,
+    persist: bool = True,
+    folder: Path | None = None,
+) -> Up:
     """Start one beside ``file``, unless one runs. ``fresh`` forgets what the last one kept.
 
-    Raises LocalError, also where ``fresh`` is asked of one that runs.
+    ``folder`` is where it works, by default ``local/`` beside the file. Raises
+    LocalError, also where ``fresh`` is asked of one that runs.
     """
     with _alone(file):
         known, running = state(file)
@@ -83,7 +91,7 @@ def up(file: Path, port: int = 0, *, fresh: bool = False, persist: bool = True) 
             if fresh or known == "silent":
                 raise LocalError(_in_the_way(running, known))
             return Up(running, started=False)
-        folder = file.parent / "local"
+        folder = folder or file.parent / "local"
         if fresh:
             for kept in KEPT:
                 shutil.rmtree(folder / kept, ignore_errors=True)
