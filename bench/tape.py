@@ -20,18 +20,20 @@ SESSION_S = 6.5 * 3600
 STEP = 0.0001
 """Standard deviation of a quote's return."""
 SPIKE_EVERY = 2_000
-REPEAT_EVERY = 1_000
-"""A producer's time-out now and then: the record before, put once more."""
 FIRST_SEQUENCE = 49_650_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
 
 
 @dataclass(frozen=True)
 class Tape:
-    """``records`` quotes of ``symbols`` symbols, spread evenly over one session."""
+    """``records`` quotes of ``symbols`` symbols, spread evenly over one session.
+
+    One record in ``repeat_every`` is the one before, put once more: a producer's time-out.
+    """
 
     records: int = 1_000_000
     symbols: int = 200
     seed: int = 1
+    repeat_every: int = 100_000
 
     def payloads(self) -> Iterator[tuple[str, datetime, bytes]]:
         """Partition key, event time and JSON of every record, in stream order."""
@@ -40,7 +42,7 @@ class Tape:
         chosen = random.integers(0, self.symbols, self.records)
         prices = self._prices(random, closes, chosen)
         volumes = random.integers(1, 500, self.records).tolist()
-        again = (random.random(self.records) < 1 / REPEAT_EVERY).tolist()
+        again = (random.random(self.records) < 1 / self.repeat_every).tolist()
         gap = timedelta(seconds=SESSION_S) / self.records
         days = [Day(f"S{i:04d}", close) for i, close in enumerate(closes.tolist())]
         for index, (who, price) in enumerate(zip(chosen.tolist(), prices.tolist(), strict=True)):

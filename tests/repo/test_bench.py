@@ -20,6 +20,7 @@ from deploy.local.emulator import LocalAws
 
 BUCKET = "bench-of-the-tests"
 CUT = 1_000
+SMALL = Tape(3_500, symbols=5, repeat_every=500)
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -40,7 +41,7 @@ class Changed:
 def stock(emulator: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """What the stock side writes of a small tape."""
     folder = tmp_path_factory.mktemp("bench")
-    Tape(3_500, symbols=5).write(folder / "lines", batch=700)
+    SMALL.write(folder / "lines", batch=700)
     s3 = client(emulator, "s3")
     s3.create_bucket(Bucket=BUCKET)
     arguments = [emulator.endpoint_url, BUCKET, "stock", str(CUT)]
@@ -78,7 +79,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_stock_side_stores_every_record_once_though_some_come_twice(stock: Lake) -> None:
     ids = stock.table("ticks")["id"]
-    assert sorted(ids.to_pylist()) == sorted(distinct_ids(Tape(3_500, symbols=5)))
+    assert sorted(ids.to_pylist()) == sorted(distinct_ids(SMALL))
     assert len(ids) < 3_500
 
 
@@ -88,7 +89,7 @@ def test_the_tape_gives_every_rule_something_to_say(stock: Lake) -> None:
 
 def test_a_lake_equals_itself(stock: Lake) -> None:
     rows = compare(stock, stock)
-    assert rows["ticks"] == len(distinct_ids(Tape(3_500, symbols=5)))
+    assert rows["ticks"] == len(distinct_ids(SMALL))
     assert all(rows.values())
 
 
@@ -130,7 +131,7 @@ def test_the_shard_process_and_a_plain_row_by_row_one_answer_alike(
     emulator: LocalAws, tmp_path: Path
 ) -> None:
     furnish(emulator)
-    tape = Tape(6_000, symbols=7, seed=3)
+    tape = Tape(6_000, symbols=7, seed=3, repeat_every=500)
     race = Race(tape, 900, 2_000, tmp_path, emulator, lambda text: None)
     (only,) = race.rounds(1)
     assert only.rows["ticks"] == len(distinct_ids(tape))
