@@ -19,14 +19,14 @@ from kcl_app.core import bars, snapshot
 from kcl_app.core.columns import Array, Columns
 from kcl_app.core.detector import SEVERITIES, Detector, Found
 from kcl_app.core.exchange import LocalClock
-from kcl_app.core.indicators import Indicator, View
+from kcl_app.core.indicators import Indicator, View, as_json
 from kcl_app.core.live import Live, Watermark, hear, live_fields, newest_arrival
 from kcl_app.core.repeats import Horizon, Repeats
 from kcl_app.core.rolling import FIELDS as ROLLING
 from kcl_app.core.rolling import indicators
 from kcl_app.core.runs import Runs
 from kcl_app.core.session import FIELDS as SESSION
-from kcl_app.core.session import previous_close, traded
+from kcl_app.core.session import lateness, previous_close, traded
 from kcl_app.core.state import Field, State
 from kcl_app.core.windows import Windows
 
@@ -112,7 +112,8 @@ class Flow:
         if not ticks.size:
             names = [name for indicator in self.rules.more for name in indicator.names]
             none = _valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {})
-            return _flagged(none.having(**{name: np.zeros(0) for name in names}), [], ())
+            columns = {name: np.zeros(0) for name in names}
+            return _flagged(none.having(**columns, indicators=as_json(columns, 0)), [], ())
         slots = self._state.slots(ticks["symbol"])
         ticks = ticks.having(symbol=self._state.names(slots))
         runs = Runs(slots)
@@ -121,13 +122,14 @@ class Flow:
         values = {
             "session_close": previous_close(runs, self._state, dates, prices),
             "traded": traded(runs, self._state, ticks),
+            "late_seconds": lateness(runs, self._state, ticks["timestamp"][runs.order]),
             **indicators(runs, self._state, prices),
         }
         self._see(runs, ticks)
         valued = _valued(ticks, runs, values)
-        if self.rules.more:
-            view = View(runs, prices, ticks["timestamp"][runs.order], values["traded"])
-            valued = valued.having(**self._more(view))
+        view = View(runs, prices, ticks["timestamp"][runs.order], values["traded"])
+        more = self._more(view)
+        valued = valued.having(**more, indicators=as_json(more, ticks.size))
         detectors = self.rules.detectors
         found = [detector.judge(valued, runs, self._state) for detector in detectors]
         fed = _flagged(valued, found, detectors)
@@ -190,7 +192,7 @@ def _valued(ticks: Columns, runs: Runs, values: dict[str, Array]) -> Columns:
     return ticks.having(previous_close=close, change=change, change_percent=percent, **own)
 
 
-_VALUES = ("session_close", *INDICATORS, "trend", "traded")
+_VALUES = ("session_close", *INDICATORS, "trend", "traded", "late_seconds")
 
 
 def _flagged(ticks: Columns, found: Sequence[Found], detectors: Sequence[Detector]) -> Fed:

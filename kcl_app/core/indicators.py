@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+from msgspec.json import encode
 
 from kcl_app.core.columns import Array
 from kcl_app.core.history import History
@@ -291,6 +292,18 @@ BUILT_IN: Mapping[str, Factory] = {
     "ema": lambda length: Ema(f"ema_{length}", _ticks(f"ema_{length}", length)),
     "rsi": lambda length: Rsi(f"rsi_{length}", _ticks(f"rsi_{length}", length)),
 }
+
+
+def as_json(columns: Mapping[str, Array], size: int) -> Array:
+    """A JSON object a row, without what is NaN; None where there are no columns."""
+    rows = np.full(size, None, dtype=object)
+    if columns:
+        names, values = list(columns), zip(*(c.tolist() for c in columns.values()), strict=True)
+        rows[:] = [
+            encode({n: v for n, v in zip(names, row, strict=True) if v == v}).decode()
+            for row in values
+        ]
+    return rows
 
 
 def indicator(name: str, factories: Mapping[str, Factory] = BUILT_IN) -> Indicator:

@@ -90,6 +90,12 @@ TICKS = Table(
         ),
         Column("flags", pa.string(), "kinds of anomaly, comma separated"),
         Column("severity", pa.string(), "low, medium or high; the gravest of the flags"),
+        Column(
+            "late_seconds",
+            pa.float64(),
+            "event time behind the newest one of the symbol before; null where it is not",
+        ),
+        Column("indicators", pa.string(), "what windows.indicators adds, as a JSON object"),
         *PLACE,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kcl_app.core.columns import Array, Columns
+from kcl_app.core.event_time import SECOND
 from kcl_app.core.exact import VOLUME_UNITS, counted
 from kcl_app.core.runs import Runs
 from kcl_app.core.state import Field, State
@@ -17,6 +18,7 @@ FIELDS = (
     Field("total_at", "i8", LONG_AGO),
     Field("total_date", "i8", LONG_AGO),
     Field("total", "i8", 0),
+    Field("newest", "i8", LONG_AGO),
 )
 
 
@@ -43,6 +45,17 @@ def previous_close(runs: Runs, state: State, dates: Array, prices: Array) -> Arr
     state["session_last"][slots] = np.where(seen[end] >= 0, prices[seen[end]], last)
     state["session_before"][slots] = close[end]
     return np.where(current, close, np.nan)
+
+
+def lateness(runs: Runs, state: State, at: Array) -> Array:
+    """Seconds that each event time lies behind the symbol's newest before it; NaN where it
+    does not. In runs; advances the state."""
+    before, newest = runs.highest(at, state["newest"][runs.slots])
+    state["newest"][runs.slots] = newest
+    late = np.full(len(at), np.nan)
+    rows = np.flatnonzero(at < before)
+    late[rows] = (before[rows] - at[rows]) / SECOND
+    return late
 
 
 def traded(runs: Runs, state: State, ticks: Columns) -> Array:

@@ -220,3 +220,10 @@ def test_the_ticks_stay_in_arrival_order():
         [{"symbol": s, "price": 1, "timestamp": at(seconds=-n)} for n, s in enumerate("BABA")]
     )
     assert flow().feed(tape).ticks["symbol"].tolist() == ["B", "A", "B", "A"]
+
+
+def test_how_late_a_tick_is_follows_from_the_newest_before_it():
+    """Null where it is not late; a late tick makes none after it late."""
+    seconds = [0, 60, 59, 0, 60, 61, 61, 60.5]
+    got = flow().feed(ticks({"price": 1, "timestamp": at(seconds=s)} for s in seconds)).ticks
+    assert values(got["late_seconds"]) == [None, None, 1, 60, None, None, None, 0.5]

@@ -151,3 +151,12 @@ def test_windows_over_time_agree_with_polars():
 def test_an_indicator_that_cannot_be_is_refused_with_the_rule(name):
     with pytest.raises(ValueError, match=f"indicator '{name}"):
         indicator(name)
+
+
+def test_the_row_holds_what_is_known_of_them_as_json():
+    got = flow("sma_2", "max_3").feed(prices(1, 2, 4)).ticks
+    assert got["indicators"].tolist() == ["{}", '{"sma_2":1.5}', '{"sma_2":3.0,"max_3":4.0}']
+
+
+def test_the_row_holds_nothing_where_none_are_set():
+    assert flow().feed(prices(1)).ticks["indicators"].tolist() == [None]
