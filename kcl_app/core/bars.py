@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from kcl_app.core import padded
 from kcl_app.core.columns import Array, Columns
 from kcl_app.core.exact import PRICE_UNITS, VOLUME_UNITS, Wide, counted
 from kcl_app.core.exchange import LocalClock
-from kcl_app.core.position import SEQUENCE_DIGITS, SUB_DIGITS
 from kcl_app.core.quotient import quotients
 from kcl_app.core.runs import changes
 from kcl_app.core.state import Field, State
@@ -31,8 +31,6 @@ KEPT = 2
 """Windows that the state keeps of each symbol and interval."""
 
 NEVER = np.iinfo(np.int64).min
-LINE_DIGITS = 7
-_PART = f"S{SEQUENCE_DIGITS + SUB_DIGITS + LINE_DIGITS + 2}"
 _FULL = 1 << 60
 """A part whose notional reaches this times 2**64 is closed, well below 10**38."""
 
@@ -50,7 +48,7 @@ _STORED: tuple[tuple[str, str, object], ...] = (
     ("volume_lo", "u8", 0),
     ("notional_hi", "i8", 0),
     ("notional_lo", "u8", 0),
-    ("part", _PART, b""),
+    ("part", padded.ROW, b""),
 )
 
 
@@ -141,7 +139,7 @@ class Cutful:
         self._open, self._high, self._low = self._ranges()
         amounts = ticks["traded"][self._order]
         prices = counted(self._price, PRICE_UNITS)
-        self._names = np.zeros(ticks.size, dtype=_PART)
+        self._names = np.zeros(ticks.size, dtype=padded.ROW)
         self._volume, self._notional = Wide.of(amounts), Wide.product(prices, amounts)
 
     def _ranges(self) -> tuple[Array, Array, Array]:
@@ -182,28 +180,9 @@ class Cutful:
         new = openers[self._names[openers] == b""]
         if len(new):
             columns = (self._ticks[n][new] for n in ("sequence", "sub_sequence", "line"))
-            self._names[new] = part_names(*columns)
+            self._names[new] = padded.rows(*columns)
         names: Array = self._names[openers]
         return names
-
-
-def part_names(sequences: Array, subs: Array, lines: Array) -> Array:
-    """``<sequence>-<sub>-<line>``, zero-padded: in text order as in the stream."""
-    padded = "".join([s.rjust(SEQUENCE_DIGITS, "0") for s in sequences.tolist()])
-    letters = np.full((len(sequences), np.dtype(_PART).itemsize), ord("-"), dtype=np.uint8)
-    letters[:, :SEQUENCE_DIGITS] = np.frombuffer(padded.encode(), np.uint8).reshape(
-        -1, SEQUENCE_DIGITS
-    )
-    _figures(letters, SEQUENCE_DIGITS + 1, SUB_DIGITS, subs)
-    _figures(letters, SEQUENCE_DIGITS + SUB_DIGITS + 2, LINE_DIGITS, lines)
-    return letters.view(_PART).reshape(-1)
-
-
-def _figures(letters: Array, first: int, digits: int, numbers: Array) -> None:
-    rest = numbers.astype(np.int64)
-    for place in range(first + digits - 1, first - 1, -1):
-        letters[:, place] = ord("0") + rest % 10
-        rest = rest // 10
 
 
 def close(
@@ -236,7 +215,7 @@ def advance(cut: Cutful, state: State, lane: Lane, key: str) -> Parts:
     known, old = known[room], old[room]
     new = np.ones(len(fresh), dtype=bool)
     new[known] = False
-    part = np.empty(len(fresh), dtype=_PART)
+    part = np.empty(len(fresh), dtype=padded.ROW)
     part[new] = cut.name(fresh.part[new])
     part[known] = old.part
     merged = _put(replace(fresh, part=part), known, fresh[known].after(old))

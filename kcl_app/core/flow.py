@@ -172,8 +172,7 @@ class Flow:
 
     def _see(self, runs: Runs, ticks: Columns) -> None:
         last = runs.order[runs.ends]
-        for name in ("sequence", "sub_sequence"):
-            self._state[name][runs.slots] = ticks[name][last]
+        self._state.see(runs.slots, ticks["sequence"][last], ticks["sub_sequence"][last])
 
 
 def _valued(ticks: Columns, runs: Runs, values: dict[str, Array]) -> Columns:

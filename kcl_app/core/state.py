@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kcl_app.core import padded
 from kcl_app.core.columns import Array, text
 
 _FIRST_CAPACITY = 64
@@ -34,7 +35,7 @@ class Field:
         return np.full(shape, self.fill, dtype=self.dtype)
 
 
-SEQUENCE = Field("sequence", "O", None)
+SEQUENCE = Field("sequence", padded.SEQUENCE, b"")
 SUB = Field("sub_sequence", "i8", 0)
 LAST_SEEN = (SEQUENCE, SUB)
 """Position of the symbol's last record."""
@@ -102,9 +103,14 @@ class State:
         rows: Array = self._columns[name][: len(self.symbols)]
         return rows
 
-    def last_seen(self, slot: int) -> tuple[int, int]:
-        """Position of the symbol's last record, as integers."""
-        return int(self["sequence"][slot] or 0), int(self["sub_sequence"][slot])
+    def see(self, slots: Array, sequences: Array, subs: Array) -> None:
+        """Remember the position of each symbol's last record."""
+        self["sequence"][slots] = padded.sequences(sequences)
+        self["sub_sequence"][slots] = subs
+
+    def last_seen(self, slot: int) -> tuple[bytes, int]:
+        """Position of the symbol's last record; padded, so it compares as integers do."""
+        return bytes(self["sequence"][slot]), int(self["sub_sequence"][slot])
 
     def absorb(self, other: State) -> None:
         """Take over the symbols that ``other`` saw later than this, or alone."""

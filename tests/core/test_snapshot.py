@@ -106,7 +106,8 @@ def test_of_two_parents_the_one_that_saw_a_symbol_last_counts():
 
 def test_positions_of_parents_compare_as_integers():
     short, long = state(A=1.0), state(A=2.0)
-    short["sequence"][:1], long["sequence"][:1] = "99", "0000000000100"
+    for one, sequence in ((short, "99"), (long, "0000000000100")):
+        one.see(np.array([0]), np.array([sequence], dtype=object), np.array([0]))
     short.absorb(long)
     assert short.known("x").tolist() == [2.0]
 
