@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kcl_app.core import chain
@@ -22,7 +22,7 @@ from tests.schedules.play import Stage
 from tests.schedules.proof import prove
 
 PARTS = 4
-SCHEDULES = int(os.environ.get("TAPELINE_SCHEDULES", "1000"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "1000"))
 STEPS = 200
 ENOUGH = 150
 """Schedules within which every broken rule must show."""
@@ -39,7 +39,12 @@ def played(seed: int, make: Callable[..., ShardProcessor] = ShardProcessor) -> S
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_record_is_stored_once_whatever_crashes_when(part: int) -> None:
-    @settings(max_examples=SCHEDULES // PARTS, deadline=None, suppress_health_check=[*HealthCheck])
+    @settings(
+        max_examples=SCHEDULES // PARTS,
+        deadline=None,
+        phases=[Phase.reuse, Phase.generate],
+        suppress_health_check=[*HealthCheck],
+    )
     @given(st.integers(0, 2**40))
     def holds(seed: int) -> None:
         played(seed * PARTS + part)
