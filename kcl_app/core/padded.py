@@ -14,8 +14,10 @@ ROW = f"S{SEQUENCE_DIGITS + SUB_DIGITS + LINE_DIGITS + 2}"
 
 def sequences(column: Array) -> Array:
     """Sequence numbers of 56 digits each, as bytes."""
-    together = "".join([text.rjust(SEQUENCE_DIGITS, "0") for text in column.tolist()])
-    return np.frombuffer(together.encode(), dtype=SEQUENCE)
+    texts = column.tolist()
+    if set(map(len, texts)) != {SEQUENCE_DIGITS}:
+        texts = [text.rjust(SEQUENCE_DIGITS, "0") for text in texts]
+    return np.frombuffer("".join(texts).encode(), dtype=SEQUENCE)
 
 
 def rows(column: Array, subs: Array, lines: Array) -> Array:

@@ -1,6 +1,7 @@
 """Results do not depend on how the stream is cut, on restarts, or on resharding."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.core.tape import bits, cuttings, fed_in, flow, merged, placed_at, pri
 INTERVALS = ("1m", "5m", "1h", "1d")
 
 
-def told(fed):
+def told(fed: Any) -> Any:
     """All that was said, as one."""
     ticks = Columns.joined([part.ticks for part in fed])
     return bits(ticks), bits(Columns.joined([part.anomalies for part in fed]))
@@ -25,7 +26,7 @@ def restarted(flow: Flow) -> Flow:
     return Flow.restore(flow.shard, flow.rules, [flow.snapshot()])
 
 
-def bars_of(flow: Flow, tape: Columns, cuts, renew=lambda flow: flow):
+def bars_of(flow: Flow, tape: Columns, cuts: Any, renew: Any = lambda flow: flow) -> Any:
     """All bar rows of the tape, with a cut closed before each of the given rows."""
     rows: dict[str, list[Columns]] = {name: [] for name in INTERVALS}
     for a, b in pairwise([0, *cuts, tape.size]):
@@ -37,13 +38,13 @@ def bars_of(flow: Flow, tape: Columns, cuts, renew=lambda flow: flow):
 
 
 @given(tapes(), cuttings())
-def test_any_cutting_into_batches_gives_the_same_bits(tape, shares):
+def test_any_cutting_into_batches_gives_the_same_bits(tape: Any, shares: Any) -> None:
     cuts = placed_at(tape, shares)
     assert told(fed_in(flow(), tape, cuts)) == told([flow().feed(tape)])
 
 
 @given(tapes(), cuttings())
-def test_any_restart_gives_the_same_bits(tape, shares):
+def test_any_restart_gives_the_same_bits(tape: Any, shares: Any) -> None:
     one, parts = flow(), []
     for a, b in pairwise([0, *placed_at(tape, shares), tape.size]):
         parts.append(one.feed(tape.slice(a, b)))
@@ -52,7 +53,7 @@ def test_any_restart_gives_the_same_bits(tape, shares):
 
 
 @given(tapes())
-def test_each_symbol_is_told_the_same_on_a_shard_of_its_own(tape):
+def test_each_symbol_is_told_the_same_on_a_shard_of_its_own(tape: Any) -> None:
     whole = flow().feed(tape).ticks
     for symbol in set(tape["symbol"].tolist()):
         rows = tape["symbol"] == symbol
@@ -60,7 +61,7 @@ def test_each_symbol_is_told_the_same_on_a_shard_of_its_own(tape):
 
 
 @given(tapes(), st.floats(0, 1), st.floats(0, 1))
-def test_a_split_and_a_merge_of_shards_change_nothing(tape, split, merge):
+def test_a_split_and_a_merge_of_shards_change_nothing(tape: Any, split: Any, merge: Any) -> None:
     first, second = placed_at(tape, [split, merge])
     parent = flow()
     parts = [parent.feed(tape.slice(0, first)).ticks]
@@ -84,7 +85,7 @@ def hash_of(symbol: str) -> bool:
 
 
 @given(tapes(), cuttings())
-def test_a_cut_closes_the_same_bars_whatever_its_batches(tape, shares):
+def test_a_cut_closes_the_same_bars_whatever_its_batches(tape: Any, shares: Any) -> None:
     together, apart = flow(*INTERVALS), flow(*INTERVALS)
     whole = together.close(together.feed(tape).ticks)
     parts = fed_in(apart, tape, placed_at(tape, shares))
@@ -95,19 +96,19 @@ def test_a_cut_closes_the_same_bars_whatever_its_batches(tape, shares):
 
 
 @given(tapes(), cuttings())
-def test_final_bars_are_the_same_for_any_cuts(tape, shares):
+def test_final_bars_are_the_same_for_any_cuts(tape: Any, shares: Any) -> None:
     whole = bars_of(flow(*INTERVALS), tape, [])
     assert bars_of(flow(*INTERVALS), tape, placed_at(tape, shares)) == whole
 
 
 @given(tapes(), cuttings(3))
-def test_final_bars_are_the_same_for_any_restarts(tape, shares):
+def test_final_bars_are_the_same_for_any_restarts(tape: Any, shares: Any) -> None:
     whole = bars_of(flow("1m", "1h"), tape, [])
     assert bars_of(flow("1m", "1h"), tape, placed_at(tape, shares), restarted) == whole
 
 
 @given(tapes(), st.floats(0, 1))
-def test_going_back_to_a_copy_is_as_if_nothing_had_been_fed(tape, share):
+def test_going_back_to_a_copy_is_as_if_nothing_had_been_fed(tape: Any, share: Any) -> None:
     (here,) = placed_at(tape, [share])
     one = flow(*INTERVALS)
     one.feed(tape.slice(0, here))
@@ -121,7 +122,7 @@ def test_going_back_to_a_copy_is_as_if_nothing_had_been_fed(tape, share):
 class Forgetful(Flow):
     """Broken: begins anew with each call."""
 
-    def feed(self, ticks):
+    def feed(self, ticks: Any) -> Any:
         self._state = type(self._state)(self.rules.fields())
         return super().feed(ticks)
 
@@ -129,7 +130,7 @@ class Forgetful(Flow):
 class HalfSaved(Flow):
     """Broken: its snapshot lacks the last prices."""
 
-    def snapshot(self):
+    def snapshot(self) -> Any:
         whole = self.copy()
         whole._state["prices"][:] = np.nan
         return Flow.snapshot(whole)
@@ -138,12 +139,12 @@ class HalfSaved(Flow):
 class Pooled(Flow):
     """Broken: takes a symbol in another case for the same."""
 
-    def feed(self, ticks):
+    def feed(self, ticks: Any) -> Any:
         lower = np.array([s.lower() for s in ticks["symbol"]], dtype=object)
         return super().feed(ticks.having(symbol=lower))
 
 
-def differs(broken, tape, cuts):
+def differs(broken: Any, tape: Any, cuts: Any) -> Any:
     one, parts = broken("shard-0", rules()), []
     for a, b in pairwise([0, *cuts, tape.size]):
         parts.append(one.feed(tape.slice(a, b)))
@@ -152,7 +153,7 @@ def differs(broken, tape, cuts):
 
 
 @pytest.mark.parametrize("broken", [Forgetful, HalfSaved, Pooled])
-def test_the_property_catches_a_broken_flow(broken):
+def test_the_property_catches_a_broken_flow(broken: Any) -> None:
     """Hypothesis finds a tape and a cutting at which the broken flow differs."""
     tape, shares = find(
         st.tuples(tapes(2, 60), cuttings()),
@@ -163,7 +164,7 @@ def test_the_property_catches_a_broken_flow(broken):
     assert not differs(Flow, tape, placed_at(tape, shares))
 
 
-def test_the_search_finds_nothing_where_nothing_is_broken():
+def test_the_search_finds_nothing_where_nothing_is_broken() -> None:
     with pytest.raises(NoSuchExample):
         find(
             st.tuples(tapes(2, 20), cuttings(3)),
@@ -172,7 +173,7 @@ def test_the_search_finds_nothing_where_nothing_is_broken():
         )
 
 
-def test_an_empty_call_says_nothing_and_changes_nothing():
+def test_an_empty_call_says_nothing_and_changes_nothing() -> None:
     one = flow()
     one.feed(prices(1, 2, 3))
     before = one.snapshot()

@@ -1,6 +1,7 @@
 """What becomes a tick, what a reject, and what the reject says."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tests.core.tape import DECODER, at, bits, decoded, micros, records
 GOOD = {"symbol": "AMZN", "timestamp": "2025-01-31T15:04:05Z", "price": 237.5}
 
 
-def reason(line):
+def reason(line: Any) -> Any:
     """Why the line is rejected; it must be the only row."""
     got = decoded(line)
     assert (got.ticks.size, got.rejects.size) == (0, 1)
@@ -23,7 +24,7 @@ def reason(line):
     return got.rejects["reason"][0]
 
 
-def test_a_quote_keeps_all_its_figures():
+def test_a_quote_keeps_all_its_figures() -> None:
     quote = {
         **GOOD,
         "open": 236.5,
@@ -46,7 +47,7 @@ def test_a_quote_keeps_all_its_figures():
     assert str(np.datetime64(int(tick["exchange_date"]), "D")) == "2025-01-31"
 
 
-def test_a_row_of_name_ts_high_and_low_is_a_bar_priced_in_its_middle():
+def test_a_row_of_name_ts_high_and_low_is_a_bar_priced_in_its_middle() -> None:
     got = decoded({"name": "FB", "ts": "2021-11-30 09:30:00-05:00", "high": 334.0, "low": 330.0})
     assert got.ticks["symbol"][0] == "FB"
     assert got.ticks["price"][0] == 332.0
@@ -66,11 +67,11 @@ def test_a_row_of_name_ts_high_and_low_is_a_bar_priced_in_its_middle():
         ({"high": 2, "low": 1, "kind": None}, "bar"),
     ],
 )
-def test_the_kind_follows_from_the_fields_unless_it_is_given(more, kind):
+def test_the_kind_follows_from_the_fields_unless_it_is_given(more: Any, kind: Any) -> None:
     assert decoded({**GOOD, **more}).ticks["kind"][0] == kind
 
 
-def test_null_means_missing():
+def test_null_means_missing() -> None:
     got = decoded(
         {**GOOD, "symbol": None, "ticker": "T", "price": None, "close": 5, "volume": None}
     )
@@ -80,7 +81,7 @@ def test_null_means_missing():
     assert got.ticks["source"][0] is None
 
 
-def test_symbols_that_differ_in_case_are_two():
+def test_symbols_that_differ_in_case_are_two() -> None:
     got = decoded({**GOOD, "symbol": "BRK.B"}, {**GOOD, "symbol": "brk.b"})
     assert got.ticks["symbol"].tolist() == ["BRK.B", "brk.b"]
 
@@ -151,11 +152,11 @@ def test_symbols_that_differ_in_case_are_two():
         ({**GOOD, "id": "i" * 129}, "id is"),
     ],
 )
-def test_a_bad_line_is_one_reject_with_its_bytes_and_reason(line, words):
+def test_a_bad_line_is_one_reject_with_its_bytes_and_reason(line: Any, words: Any) -> None:
     assert words in reason(line)
 
 
-def test_a_reject_keeps_where_it_came_from():
+def test_a_reject_keeps_where_it_came_from() -> None:
     got = DECODER.decode(Records(["77", "78"], [0, 3], [5_000, 6_000], ["k", "l"], [b"{}", b"?"]))
     row = {name: column.tolist() for name, column in got.rejects.items()}
     assert row["sequence"] == ["77", "78"]
@@ -165,7 +166,7 @@ def test_a_reject_keeps_where_it_came_from():
     assert row["record"] == [0, 1]
 
 
-def test_a_bad_line_among_many_takes_nothing_with_it():
+def test_a_bad_line_among_many_takes_nothing_with_it() -> None:
     lines = [json.dumps(GOOD).encode(), b"?", b"", json.dumps({**GOOD, "price": 0}).encode()]
     got = decoded(b"{}", b"\n".join([*lines, json.dumps(GOOD).encode(), b""]), GOOD)
     assert list(zip(got.ticks["record"], got.ticks["line"], strict=True)) == [
@@ -181,15 +182,15 @@ def test_a_bad_line_among_many_takes_nothing_with_it():
     assert got.rejects["data"].tolist() == [b"{}", b"?", lines[3]]
 
 
-def test_an_object_written_over_many_lines_is_one_tick():
+def test_an_object_written_over_many_lines_is_one_tick() -> None:
     assert decoded(json.dumps(GOOD, indent=2).encode()).ticks.size == 1
 
 
-def test_an_invalid_object_written_over_many_lines_is_one_reject():
+def test_an_invalid_object_written_over_many_lines_is_one_reject() -> None:
     assert "price is missing" in reason(json.dumps({**GOOD, "price": None}, indent=2).encode())
 
 
-def test_no_records_are_no_rows_in_the_same_columns():
+def test_no_records_are_no_rows_in_the_same_columns() -> None:
     empty, one = DECODER.decode(records([])), decoded(GOOD, b"?")
     assert empty.ticks.size == empty.rejects.size == 0
     assert {n: c.dtype for n, c in empty.ticks.items()} == {
@@ -200,7 +201,7 @@ def test_no_records_are_no_rows_in_the_same_columns():
     }
 
 
-def test_the_years_are_a_setting():
+def test_the_years_are_a_setting() -> None:
     narrow = Decoder("America/New_York", 2024, 2024)
     assert narrow.decode(records([json.dumps(GOOD).encode()])).rejects.size == 1
 
@@ -222,7 +223,7 @@ _objects = st.fixed_dictionaries(
 
 
 @given(st.lists(st.binary(max_size=40) | _objects, max_size=20))
-def test_every_line_is_a_tick_or_a_reject_whatever_it_holds(data):
+def test_every_line_is_a_tick_or_a_reject_whatever_it_holds(data: Any) -> None:
     got = DECODER.decode(records(data))
     lines = [
         (record, line)
@@ -235,7 +236,7 @@ def test_every_line_is_a_tick_or_a_reject_whatever_it_holds(data):
 
 
 @given(st.lists(st.binary(max_size=40) | _objects, min_size=1, max_size=20))
-def test_a_line_means_the_same_alone_and_in_company(data):
+def test_a_line_means_the_same_alone_and_in_company(data: Any) -> None:
     together = DECODER.decode(records(data))
     alone = [DECODER.decode(records(data).slice(n, n + 1)) for n in range(len(data))]
     assert together.rejects["reason"].tolist() == [

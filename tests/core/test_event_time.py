@@ -1,6 +1,7 @@
 """Event times: one meaning, however they are written and however many come at once."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ MOMENT = micros("2025-01-31T15:04:05+00:00")
         "2025-01-31 15:04:05 UTC",
     ],
 )
-def test_one_moment_written_in_many_ways(text):
+def test_one_moment_written_in_many_ways(text: Any) -> None:
     assert instants([text]).tolist() == [MOMENT]
     assert instants([text] * 40).tolist() == [MOMENT] * 40
 
@@ -45,7 +46,7 @@ def test_one_moment_written_in_many_ways(text):
         (1_738_335_845_123_456_789, MOMENT + 123_456),
     ],
 )
-def test_a_number_counts_in_the_unit_its_size_tells(number, micro):
+def test_a_number_counts_in_the_unit_its_size_tells(number: Any, micro: Any) -> None:
     assert instants([number]).tolist() == [micro]
 
 
@@ -74,12 +75,12 @@ def test_a_number_counts_in_the_unit_its_size_tells(number, micro):
         "1738335845",
     ],
 )
-def test_text_that_is_no_moment_is_unknown_alone_and_in_columns(text):
+def test_text_that_is_no_moment_is_unknown_alone_and_in_columns(text: Any) -> None:
     assert instants([text]).tolist() == [UNKNOWN]
     assert instants([text] * 40).tolist() == [UNKNOWN] * 40
 
 
-def test_leap_days_exist_in_leap_years_only():
+def test_leap_days_exist_in_leap_years_only() -> None:
     texts = [f"{year}-02-29T12:00:00Z" for year in range(1990, 2100)]
     known = [
         year for year, at in zip(range(1990, 2100), instants(texts), strict=True) if at != UNKNOWN
@@ -87,7 +88,7 @@ def test_leap_days_exist_in_leap_years_only():
     assert known == list(range(1992, 2100, 4))
 
 
-def test_text_and_numbers_may_be_mixed():
+def test_text_and_numbers_may_be_mixed() -> None:
     mixed = ["2025-01-31T15:04:05Z", 1_738_335_845, None, 1_738_335_845.0, "?"]
     assert instants(mixed).tolist() == [MOMENT, MOMENT, UNKNOWN, MOMENT, UNKNOWN]
 
@@ -109,17 +110,17 @@ _broken = st.builds(
 
 
 @given(_moments, _zones)
-def test_iso_text_is_read_as_python_reads_it(moment, zone):
+def test_iso_text_is_read_as_python_reads_it(moment: Any, zone: Any) -> None:
     expected = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert instants([moment.astimezone(zone).isoformat()] * 20).tolist() == [expected] * 20
 
 
 @given(st.lists(_written | _broken, min_size=1, max_size=60))
-def test_columns_read_text_as_one_by_one_does(texts):
+def test_columns_read_text_as_one_by_one_does(texts: Any) -> None:
     padded = texts * 20
     assert instants(padded).tolist() == [one(text) for text in padded]
 
 
 @given(st.lists(st.integers(-(10**25), 10**25) | st.floats(allow_nan=False, width=64)))
-def test_any_number_gives_a_time_and_never_raises(numbers):
+def test_any_number_gives_a_time_and_never_raises(numbers: Any) -> None:
     assert instants(numbers).dtype == np.int64

@@ -1,6 +1,7 @@
 """Rolling values: by hand, against pandas and polars, and over a million ticks."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,37 +16,37 @@ from kcl_app.core.scan import scan
 from tests.core.tape import at, flow, prices, ticks
 
 
-def fed(*rows, **more):
+def fed(*rows: Any, **more: Any) -> Any:
     return flow().feed(ticks({**row, **more} for row in rows)).ticks
 
 
-def values(column):
+def values(column: Any) -> Any:
     return [None if math.isnan(value) else value for value in column.tolist()]
 
 
-def test_sma_5_needs_five_ticks_and_then_moves_with_each():
+def test_sma_5_needs_five_ticks_and_then_moves_with_each() -> None:
     got = flow().feed(prices(1, 2, 3, 4, 5, 6)).ticks
     assert values(got["sma_5"]) == [None, None, None, None, 3.0, 4.0]
 
 
-def test_sma_20_needs_twenty_ticks():
+def test_sma_20_needs_twenty_ticks() -> None:
     got = flow().feed(prices(*range(1, 22))).ticks
     assert values(got["sma_20"]) == [None] * 19 + [10.5, 11.5]
 
 
-def test_the_z_score_measures_a_tick_by_the_twenty_before_without_itself():
+def test_the_z_score_measures_a_tick_by_the_twenty_before_without_itself() -> None:
     got = flow().feed(prices(*[9, 11] * 10, 13)).ticks
     assert values(got["z_score"])[:20] == [None] * 20
     assert got["z_score"][20] == pytest.approx(3 / math.sqrt(20 / 19), rel=1e-15)
 
 
 @pytest.mark.parametrize("price", [0.1, 1 / 3, 1e-8, 99_999_999.99])
-def test_twenty_equal_prices_give_no_z_score_whatever_comes(price):
+def test_twenty_equal_prices_give_no_z_score_whatever_comes(price: Any) -> None:
     got = flow().feed(prices(*[price] * 20, price, price * 2)).ticks
     assert values(got["z_score"])[20:21] == [None]
 
 
-def test_volatility_starts_with_the_first_return():
+def test_volatility_starts_with_the_first_return() -> None:
     got = flow().feed(prices(100, 110, 99)).ticks
     first = 110 / 100 - 1
     second = 99 / 110 - 1
@@ -56,7 +57,7 @@ def test_volatility_starts_with_the_first_return():
     ]
 
 
-def test_the_change_is_derived_from_the_last_price_of_the_session_before():
+def test_the_change_is_derived_from_the_last_price_of_the_session_before() -> None:
     got = fed(
         {"price": 90, "timestamp": "2025-01-29T20:00:00Z"},
         {"price": 100, "timestamp": "2025-01-30T20:59:00Z"},
@@ -68,7 +69,7 @@ def test_the_change_is_derived_from_the_last_price_of_the_session_before():
     assert values(got["change_percent"]) == [None, pytest.approx(100 / 9), 4, 7]
 
 
-def test_what_the_source_says_about_the_change_stays():
+def test_what_the_source_says_about_the_change_stays() -> None:
     got = fed(
         {"price": 100, "timestamp": "2025-01-30T20:59:00Z"},
         {"price": 104, "previous_close": 80},
@@ -80,7 +81,7 @@ def test_what_the_source_says_about_the_change_stays():
     assert values(got["change_percent"])[1:] == [30, -3, 1]
 
 
-def test_a_tick_of_an_earlier_session_has_no_derived_change_and_changes_none():
+def test_a_tick_of_an_earlier_session_has_no_derived_change_and_changes_none() -> None:
     got = fed(
         {"price": 100, "timestamp": "2025-01-30T20:59:00Z"},
         {"price": 104, "timestamp": "2025-01-31T14:30:00Z"},
@@ -90,7 +91,7 @@ def test_a_tick_of_an_earlier_session_has_no_derived_change_and_changes_none():
     assert values(got["previous_close"]) == [None, 100, None, 100]
 
 
-def test_the_session_is_the_exchanges_date_not_the_utc_date():
+def test_the_session_is_the_exchanges_date_not_the_utc_date() -> None:
     # 23:59 in New York is already the next day in UTC.
     got = fed(
         {"price": 100, "timestamp": "2025-01-31T23:00:00Z"},
@@ -100,19 +101,19 @@ def test_the_session_is_the_exchanges_date_not_the_utc_date():
     assert values(got["previous_close"]) == [None, None, 101]
 
 
-def test_a_previous_close_of_zero_gives_no_percentage():
+def test_a_previous_close_of_zero_gives_no_percentage() -> None:
     got = fed({"price": 5, "previous_close": 0})
     assert values(got["change"]) == [5.0]
     assert values(got["change_percent"]) == [None]
 
 
-def test_symbols_do_not_mix():
+def test_symbols_do_not_mix() -> None:
     rows = [{"symbol": s, "price": p} for p in range(1, 6) for s, p in (("A", p), ("B", 10 * p))]
     got = fed(*rows)
     assert values(got["sma_5"])[-2:] == [3.0, 30.0]
 
 
-def test_the_trend_is_told_at_the_tick_where_sma_5_crosses_sma_20():
+def test_the_trend_is_told_at_the_tick_where_sma_5_crosses_sma_20() -> None:
     up_and_down = [*range(100, 80, -1), *range(81, 101), *range(100, 80, -1)]
     got = flow().feed(prices(*up_and_down))
     crossing = np.flatnonzero(got.ticks["trend"])
@@ -128,7 +129,7 @@ def test_the_trend_is_told_at_the_tick_where_sma_5_crosses_sma_20():
     assert trends[0] == f"SMA 5 rose above SMA 20 at {up_and_down[crossing[0]]}"
 
 
-def walk(count, symbols, seed):
+def walk(count: Any, symbols: Any, seed: Any) -> Any:
     """Random walks as ticks of the core."""
     rng = np.random.default_rng(seed)
     names = np.array([f"S{n}" for n in range(symbols)], dtype=object)
@@ -140,13 +141,13 @@ def walk(count, symbols, seed):
     return repeated.having(symbol=names[owner], price=levels, timestamp=moments)
 
 
-def close(ours, reference, rel=1e-9):
+def close(ours: Any, reference: Any, rel: Any = 1e-9) -> None:
     assert np.array_equal(np.isnan(ours), np.isnan(reference))
     known = ~np.isnan(ours)
     np.testing.assert_allclose(ours[known], reference[known], rtol=rel, atol=1e-12)
 
 
-def test_a_million_ticks_agree_with_polars():
+def test_a_million_ticks_agree_with_polars() -> None:
     tape = walk(1_000_000, 300, 1)
     one, parts = flow(), []
     for start in range(0, tape.size, 50_000):
@@ -165,7 +166,7 @@ def test_a_million_ticks_agree_with_polars():
         close(got[name], want[name].fill_null(np.nan).to_numpy())
 
 
-def test_z_scores_agree_with_the_two_pass_definition_far_from_zero():
+def test_z_scores_agree_with_the_two_pass_definition_far_from_zero() -> None:
     tape = walk(4_000, 3, 2)
     tape = tape.having(price=tape["price"] + 1e7)
     got = flow().feed(tape).ticks
@@ -180,7 +181,7 @@ def test_z_scores_agree_with_the_two_pass_definition_far_from_zero():
             )
 
 
-def test_z_scores_agree_with_pandas():
+def test_z_scores_agree_with_pandas() -> None:
     tape = walk(30_000, 20, 3)
     got = flow().feed(tape).ticks
     series = pd.Series(tape["price"]).groupby(tape["symbol"])
@@ -195,7 +196,7 @@ _moves = st.floats(-1e6, 1e6)
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), _moves), min_size=1, max_size=200))
-def test_a_recurrence_gives_the_same_bits_by_columns_and_one_by_one(rows):
+def test_a_recurrence_gives_the_same_bits_by_columns_and_one_by_one(rows: Any) -> None:
     runs = Runs(np.array([slot for slot, _ in rows]))
     xs = np.array([x for _, x in rows])[runs.order]
     carry = np.linspace(-3, 3, len(runs.slots))
@@ -206,7 +207,7 @@ def test_a_recurrence_gives_the_same_bits_by_columns_and_one_by_one(rows):
         assert ours.tobytes() == theirs.tobytes()
 
 
-def test_prices_of_a_million_times_a_symbol_do_not_drift():
+def test_prices_of_a_million_times_a_symbol_do_not_drift() -> None:
     """The rolling mean of a constant stays the constant, after any number of large prices."""
     one = flow()
     large = walk(200_000, 1, 4)
@@ -215,14 +216,14 @@ def test_prices_of_a_million_times_a_symbol_do_not_drift():
     assert got["sma_20"][-1] == pytest.approx(0.07, rel=1e-15)
 
 
-def test_the_ticks_stay_in_arrival_order():
+def test_the_ticks_stay_in_arrival_order() -> None:
     tape = ticks(
         [{"symbol": s, "price": 1, "timestamp": at(seconds=-n)} for n, s in enumerate("BABA")]
     )
     assert flow().feed(tape).ticks["symbol"].tolist() == ["B", "A", "B", "A"]
 
 
-def test_how_late_a_tick_is_follows_from_the_newest_before_it():
+def test_how_late_a_tick_is_follows_from_the_newest_before_it() -> None:
     """Null where it is not late; a late tick makes none after it late."""
     seconds = [0, 60, 59, 0, 60, 61, 61, 60.5]
     got = flow().feed(ticks({"price": 1, "timestamp": at(seconds=s)} for s in seconds)).ticks

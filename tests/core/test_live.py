@@ -6,6 +6,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 
@@ -17,12 +18,12 @@ from tests.core.tape import at, bits, cuttings, micros, placed_at, rules, tapes,
 ARRIVED = 1_738_333_800_000_000
 
 
-def flow(*intervals, idle=60):
+def flow(*intervals: Any, idle: Any = 60) -> Any:
     mark = Watermark(5_000_000, idle * 1_000_000)
     return Flow("shard-0", replace(rules(*intervals or ("1m",)), watermark=mark))
 
 
-def told(bars, interval="1m"):
+def told(bars: Any, interval: Any = "1m") -> Any:
     """(symbol, begin in seconds, ticks) of each bar."""
     rows = bars.get(interval)
     if rows is None:
@@ -31,50 +32,50 @@ def told(bars, interval="1m"):
     return sorted(zip(rows["symbol"].tolist(), starts, rows["ticks"].tolist(), strict=True))
 
 
-def feed(road, *seconds, first=0, symbol="A"):
+def feed(road: Any, *seconds: Any, first: Any = 0, symbol: Any = "A") -> Any:
     rows = [{"symbol": symbol, "price": 1, "timestamp": at(seconds=s)} for s in seconds]
     return road.feed(ticks(rows, first=first)).live
 
 
-def test_an_open_bar_is_told_as_it_changes():
+def test_an_open_bar_is_told_as_it_changes() -> None:
     road = flow()
     assert told(feed(road, 10).current) == [("A", 0, 1)]
     assert told(feed(road, 20, first=1).current) == [("A", 0, 2)]
 
 
-def test_a_bar_closes_when_a_tick_lies_the_lateness_behind_its_end():
+def test_a_bar_closes_when_a_tick_lies_the_lateness_behind_its_end() -> None:
     road = flow()
     feed(road, 10)
     assert told(feed(road, 64.9, first=1).closed) == []
     assert told(feed(road, 65, first=2).closed) == [("A", 0, 1)]
 
 
-def test_a_bar_is_told_closed_once():
+def test_a_bar_is_told_closed_once() -> None:
     road = flow()
     feed(road, 10, 65)
     assert feed(road, 66, first=2).closed == {}
 
 
-def test_bars_that_one_call_opens_and_passes_are_all_told():
+def test_bars_that_one_call_opens_and_passes_are_all_told() -> None:
     live = feed(flow(), *range(0, 600, 60))
     assert told(live.closed) == [("A", 60 * n, 1) for n in range(8)]
     assert told(live.current) == [("A", 480, 1), ("A", 540, 1)]
 
 
-def test_a_tick_after_the_close_closes_the_bar_again_with_its_new_value():
+def test_a_tick_after_the_close_closes_the_bar_again_with_its_new_value() -> None:
     road = flow()
     feed(road, 10, 65)
     live = feed(road, 30, first=2)
     assert (told(live.closed), told(live.current)) == ([("A", 0, 2)], [])
 
 
-def test_no_other_symbol_moves_a_watermark():
+def test_no_other_symbol_moves_a_watermark() -> None:
     road = flow()
     feed(road, 10)
     assert told(feed(road, 500, first=1, symbol="B").closed) == []
 
 
-def test_a_symbol_that_is_idle_by_arrival_is_closed_by_the_shards_arrivals():
+def test_a_symbol_that_is_idle_by_arrival_is_closed_by_the_shards_arrivals() -> None:
     road = flow()
     feed(road, 10)
     assert road.idle(ARRIVED + 59_000_000).closed == {}
@@ -82,19 +83,19 @@ def test_a_symbol_that_is_idle_by_arrival_is_closed_by_the_shards_arrivals():
     assert road.idle(ARRIVED + 80_000_000).closed == {}
 
 
-def test_without_a_watermark_nothing_is_told():
+def test_without_a_watermark_nothing_is_told() -> None:
     road = Flow("shard-0", rules("1m"))
     assert (feed(road, 10, 65).closed, road.idle(ARRIVED * 2).closed) == ({}, {})
 
 
-def test_a_restart_does_not_tell_again():
+def test_a_restart_does_not_tell_again() -> None:
     road = flow()
     feed(road, 10, 65)
     again = Flow.restore("shard-0", road.rules, [road.snapshot()])
     assert told(feed(again, 66, first=2).closed) == []
 
 
-def test_live_bars_change_nothing_in_the_lake():
+def test_live_bars_change_nothing_in_the_lake() -> None:
     plain, live = Flow("shard-0", rules("1m")), flow()
     tape = ticks({"price": n + 1, "timestamp": at(seconds=20 * n)} for n in range(12))
     assert bits(plain.close(plain.feed(tape).ticks)["1m"]) == bits(
@@ -103,10 +104,10 @@ def test_live_bars_change_nothing_in_the_lake():
 
 
 @given(tapes(1), cuttings())
-def test_the_watermark_closes_each_bar_with_all_ticks_that_came_in_time(tape, shares):
+def test_the_last_word_on_a_bar_is_its_value(tape: Any, shares: Any) -> None:
     """The last word on a bar, open or closed, is the same for any cutting into calls."""
 
-    def last_words(cuts):
+    def last_words(cuts: Any) -> Any:
         road, said = flow("1m", idle=10**9), {}
         for a, b in pairwise([0, *cuts, tape.size]):
             live = road.feed(tape.slice(a, b)).live
@@ -119,13 +120,13 @@ def test_the_watermark_closes_each_bar_with_all_ticks_that_came_in_time(tape, sh
     assert counted(cut) == counted(whole)
 
 
-def words(rows: Columns):
+def words(rows: Columns) -> Any:
     keys = zip(rows["symbol"], rows["start"].tolist(), rows["part"].tolist(), strict=True)
     return dict(zip(keys, rows["ticks"].tolist(), strict=True))
 
 
-def counted(said):
-    total = {}
+def counted(said: Any) -> Any:
+    total: dict[Any, int] = {}
     for (symbol, start, _), count in said.items():
         total[symbol, start] = total.get((symbol, start), 0) + count
     return total

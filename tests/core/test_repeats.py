@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from kcl_app.core.repeats import Horizon
 from tests.core.tape import DECODER, at, bits, cuttings, placed_at, rules
 
 
-def tape(*rows):
+def tape(*rows: Any) -> Any:
     """Ticks of (symbol, id, arrival in seconds)."""
     data = [
         json.dumps({"symbol": s, "id": name, "price": n + 1, "timestamp": at(seconds=n)}).encode()
@@ -28,69 +29,69 @@ def tape(*rows):
     ).ticks
 
 
-def flow(seconds=300.0, most=100):
+def flow(seconds: Any = 300.0, most: Any = 100) -> Any:
     return Flow("shard-0", replace(rules(), horizon=Horizon(seconds, most)))
 
 
-def kept(fed):
+def kept(fed: Any) -> Any:
     return fed.ticks["price"].tolist()
 
 
-def test_the_second_of_two_equal_ids_is_left_out_and_counted():
+def test_the_second_of_two_equal_ids_is_left_out_and_counted() -> None:
     fed = flow().feed(tape(("A", "x", 0), ("A", "y", 0), ("A", "x", 1)))
     assert (kept(fed), fed.repeats) == ([1, 2], 1)
 
 
-def test_a_repeat_in_a_later_call_is_left_out_too():
+def test_a_repeat_in_a_later_call_is_left_out_too() -> None:
     rows, road = tape(("A", "x", 0), ("A", "x", 1), ("A", "x", 2)), flow()
     fed = [road.feed(rows.slice(n, n + 1)) for n in range(3)]
     assert [(kept(one), one.repeats) for one in fed] == [([1], 0), ([], 1), ([], 1)]
 
 
-def test_a_repeat_changes_no_rolling_value():
+def test_a_repeat_changes_no_rolling_value() -> None:
     rows = tape(*[("A", str(n), n) for n in range(6)], ("A", "5", 6), ("A", "6", 7))
     once = rows.take([0, 1, 2, 3, 4, 5, 7])
     assert bits(flow().feed(rows).ticks) == bits(flow().feed(once).ticks)
 
 
-def test_one_id_on_two_symbols_is_no_repeat():
+def test_one_id_on_two_symbols_is_no_repeat() -> None:
     assert flow().feed(tape(("A", "x", 0), ("B", "x", 0))).repeats == 0
 
 
-def test_ticks_without_an_id_are_no_repeats():
+def test_ticks_without_an_id_are_no_repeats() -> None:
     assert flow().feed(tape(("A", None, 0), ("A", None, 0))).repeats == 0
 
 
-def test_a_number_and_its_text_are_one_id():
+def test_a_number_and_its_text_are_one_id() -> None:
     assert flow().feed(tape(("A", 7, 0), ("A", "7", 0))).repeats == 1
 
 
-def test_an_id_counts_for_as_long_as_the_horizon_reaches():
+def test_an_id_counts_for_as_long_as_the_horizon_reaches() -> None:
     within = flow(seconds=10).feed(tape(("A", "x", 0), ("A", "x", 10)))
     beyond = flow(seconds=10).feed(tape(("A", "x", 0), ("A", "x", 10.001)))
     assert (within.repeats, beyond.repeats) == (1, 0)
 
 
-def test_a_repeat_does_not_prolong_its_ids_time():
+def test_a_repeat_does_not_prolong_its_ids_time() -> None:
     assert flow(seconds=10).feed(tape(("A", "x", 0), ("A", "x", 8), ("A", "x", 16))).repeats == 1
 
 
-def test_an_arrival_that_runs_backwards_does_not_bring_back_what_was_forgotten():
+def test_an_arrival_that_runs_backwards_does_not_bring_back_what_was_forgotten() -> None:
     rows = tape(("A", "x", 0), ("A", "y", 20), ("A", "x", 5))
     assert flow(seconds=10).feed(rows).repeats == 0
 
 
-def test_only_so_many_ids_are_remembered():
+def test_only_so_many_ids_are_remembered() -> None:
     rows = tape(("A", "x", 0), ("A", "y", 0), ("A", "z", 0), ("A", "x", 0), ("A", "z", 0))
     road = flow(most=2)
     assert (road.feed(rows).repeats, len(road._repeats)) == (1, 2)
 
 
-def test_a_horizon_of_no_ids_keeps_repeats():
+def test_a_horizon_of_no_ids_keeps_repeats() -> None:
     assert flow(most=0).feed(tape(("A", "x", 0), ("A", "x", 0))).repeats == 0
 
 
-def test_a_child_shard_knows_its_parents_ids():
+def test_a_child_shard_knows_its_parents_ids() -> None:
     left, right = flow(), flow()
     left.feed(tape(("A", "x", 0)))
     right.feed(tape(("B", "y", 0)))
@@ -105,7 +106,9 @@ _rows = st.tuples(
 
 @pytest.mark.parametrize("most", [1, 3, 100])
 @given(rows=st.lists(_rows, min_size=1, max_size=60), shares=cuttings(), restart=st.booleans())
-def test_any_cutting_and_restart_leave_out_the_same(most, rows, shares, restart):
+def test_any_cutting_and_restart_leave_out_the_same(
+    most: Any, rows: Any, shares: Any, restart: Any
+) -> None:
     every, whole, one = tape(*rows), flow(10, most), flow(10, most)
     parts = []
     for a, b in pairwise([0, *placed_at(every, shares), every.size]):

@@ -1,5 +1,7 @@
 """Columns to tables: the schema to the letter, and each row where it belongs."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -8,7 +10,7 @@ from kcl_app.core.tables import bars_to_arrow, placed, to_arrow
 from tests.core.tape import decoded, flow, prices, ticks
 
 
-def tables(tape, rejects):
+def tables(tape: Any, rejects: Any) -> Any:
     road = flow("1m", "1h")
     fed = road.feed(tape)
     bars = road.close(fed.ticks)
@@ -21,7 +23,7 @@ def tables(tape, rejects):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_rows_have_exactly_the_tables_schema(name):
+def test_rows_have_exactly_the_tables_schema(name: Any) -> None:
     columns = tables(prices(1, 2, volume=3), decoded(b"?").rejects)[name]
     table = to_arrow(name, columns, "shard-7")
     assert table.schema.equals(TABLES[name].arrow, check_metadata=True)
@@ -29,13 +31,13 @@ def test_rows_have_exactly_the_tables_schema(name):
 
 
 @pytest.mark.parametrize("name", ["ticks", "anomalies", "rejects"])
-def test_no_rows_have_the_schema_too(name):
+def test_no_rows_have_the_schema_too(name: Any) -> None:
     table = to_arrow(name, tables(prices(), decoded(b"?").rejects.slice(0, 0))[name], "shard-7")
     assert table.num_rows == 0
     assert table.schema.equals(TABLES[name].arrow, check_metadata=True)
 
 
-def test_what_is_missing_is_null_and_what_is_there_is_not():
+def test_what_is_missing_is_null_and_what_is_there_is_not() -> None:
     table = to_arrow("ticks", flow().feed(prices(1.5, volume=3, source="s")).ticks, "shard-7")
     row = table.to_pylist()[0]
     assert (row["price"], row["volume"], row["source"], row["shard"]) == (1.5, 3, "s", "shard-7")
@@ -43,12 +45,12 @@ def test_what_is_missing_is_null_and_what_is_there_is_not():
     assert row["timestamp"].isoformat() == "2025-01-31T14:30:00+00:00"
 
 
-def test_rejects_keep_bytes_that_are_no_text():
+def test_rejects_keep_bytes_that_are_no_text() -> None:
     table = to_arrow("rejects", decoded(b"\xff\x00").rejects, "shard-7")
     assert table["data"].to_pylist() == [b"\xff\x00"]
 
 
-def test_bars_of_all_intervals_lie_behind_a_column_that_names_them():
+def test_bars_of_all_intervals_lie_behind_a_column_that_names_them() -> None:
     road = flow("1m", "1h")
     bars = road.close(road.feed(prices(1, 2)).ticks)
     table = bars_to_arrow(bars, "shard-7")
@@ -57,13 +59,13 @@ def test_bars_of_all_intervals_lie_behind_a_column_that_names_them():
     table.validate(full=True)
 
 
-def test_no_bars_are_an_empty_table_of_the_same_columns():
+def test_no_bars_are_an_empty_table_of_the_same_columns() -> None:
     road = flow()
     full = bars_to_arrow(road.close(road.feed(prices(1)).ticks), "s")
     assert bars_to_arrow({}, "s").schema.equals(full.schema)
 
 
-def test_ticks_are_placed_by_the_utc_date_of_the_event_and_sorted():
+def test_ticks_are_placed_by_the_utc_date_of_the_event_and_sorted() -> None:
     rows = [
         ("B", "2025-02-01T00:00:00Z"),
         ("B", "2025-01-31T23:59:59Z"),
@@ -78,17 +80,17 @@ def test_ticks_are_placed_by_the_utc_date_of_the_event_and_sorted():
     }
 
 
-def test_ticks_of_one_instant_keep_their_order():
+def test_ticks_of_one_instant_keep_their_order() -> None:
     tape = ticks({"price": n + 1, "timestamp": "2025-01-31T15:00:00Z"} for n in range(5))
     assert placed("ticks", tape)["2025-01-31"]["price"].tolist() == [1, 2, 3, 4, 5]
 
 
-def test_rejects_are_placed_by_the_date_of_their_arrival():
+def test_rejects_are_placed_by_the_date_of_their_arrival() -> None:
     split = placed("rejects", decoded(b"?", b"!").rejects)
     assert {dt: rows["data"].tolist() for dt, rows in split.items()} == {"2025-01-31": [b"?", b"!"]}
 
 
-def test_a_date_before_1970_or_far_ahead_is_spelled_out():
+def test_a_date_before_1970_or_far_ahead_is_spelled_out() -> None:
     tape = ticks(
         [
             {"price": 1, "timestamp": "1990-01-01T00:00:00Z"},
@@ -98,12 +100,12 @@ def test_a_date_before_1970_or_far_ahead_is_spelled_out():
     assert list(placed("ticks", tape)) == ["1990-01-01", "2099-12-31"]
 
 
-def test_a_table_that_is_not_ours_is_an_error():
+def test_a_table_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(KeyError):
         to_arrow("trades", prices(1), "s")
 
 
-def test_text_of_parts_is_plain_utf8():
+def test_text_of_parts_is_plain_utf8() -> None:
     road = flow()
     table = to_arrow("bars", road.close(road.feed(prices(1)).ticks)["1m"], "s")
     assert table.schema.field("part").type == pa.string()
