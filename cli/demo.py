@@ -121,6 +121,7 @@ def _run(road: Road, as_json: bool) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from athena.answer import QueryError
+    from cli.answers import exact
     from cli.demo_report import tell, tell_findings
     from cli.demo_view import watched
     from deploy.demo.road import DemoError
@@ -143,7 +144,7 @@ def _run(road: Road, as_json: bool) -> None:
     ) as wrong:  # fmt: skip
         _fail(road, str(wrong))
     if as_json:
-        print_json(outcome.document())
+        print_json(exact(outcome.document()))
         tell_findings(outcome)
         err.print(outcome.line, highlight=False, soft_wrap=True, markup=False)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import typer
+from rich.text import Text
 
 from athena.library import named
 from cli.answers import drawn
@@ -88,7 +89,9 @@ def _further(outcome: Outcome) -> None:
 
 
 def _heading(title: str, command: str = "") -> None:
-    out.print(f"\n[bold]{title}[/bold]" + (f"  [dim]{command}[/dim]" if command else ""))
+    heading = Text.assemble("\n", (title, "bold"), "  ", (command, "dim"))
+    heading.rstrip()
+    out.print(heading, soft_wrap=True)
 
 
 def _say(text: str) -> None:

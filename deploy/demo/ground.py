@@ -29,8 +29,8 @@ from deploy.local import running
 from deploy.local.emulator import HOST, LocalAws, LocalError
 
 LOCK = "in_use"
-IDLE_SECONDS = 1
-"""A quiet shard's cut closes sooner than by default: somebody is waiting for it."""
+IDLE_SECONDS, CHECKPOINT_SECONDS = 1, 5
+"""Sooner than by default: somebody is looking on."""
 
 
 def shut_out_the_environment() -> None:
@@ -53,7 +53,12 @@ class Ground:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A fresh folder; removed at the end, unless an error passes or the AWS stays."""
+        """A fresh folder; removed at the end, unless an error passes or the AWS stays.
+
+        Raises LocalError where the AWS is to stay and another stands in its place.
+        """
+        if self.keep:
+            self._refuse_another()
         demos = self.home / "demo"
         demos.mkdir(parents=True, exist_ok=True)
         sweep(demos, self._stays())
@@ -79,11 +84,7 @@ class Ground:
             return LocalAws(folder).start()
         found = running.up(self.file, folder=folder, persist=False)
         if not found.started:
-            raise LocalError(
-                f"a local AWS runs already, at {found.running.endpoint_url}, and --keep would "
-                "leave the demo's in its place: end it with `tapeline local down`, or leave out "
-                "--keep"
-            )
+            self._refuse_another()
         return found.running
 
     def end(self, aws: LocalAws | running.Running) -> None:
@@ -99,6 +100,7 @@ class Ground:
             "endpoint_url": endpoint_url,
             "stream.shards": self.shards,
             "cut.idle_seconds": IDLE_SECONDS,
+            "worker.checkpoint_seconds": CHECKPOINT_SECONDS,
             "worker.max_shards": self.shards,
             "application.run_dir": str(folder / "worker"),
         }
@@ -107,6 +109,14 @@ class Ground:
     @property
     def file(self) -> Path:
         return self.home / "local.json"
+
+    def _refuse_another(self) -> None:
+        known, one = running.state(self.file)
+        if one and known in ("running", "silent"):
+            raise LocalError(
+                f"a local AWS runs already, at {one.endpoint_url}, and --keep would leave the "
+                "demo's in its place: end it with `tapeline local down`, or leave out --keep"
+            )
 
     def _stays(self) -> Path | None:
         """The folder of the local AWS that runs, if one does."""

@@ -13,12 +13,8 @@ import msgspec
 
 from athena.answer import Engine
 
-FLAGS = """
-select symbol, "timestamp" from anomalies
-where kind <> 'trend' and dt between :from and :to
-"""
+FLAGS = """select symbol, "timestamp" from anomalies where kind <> 'trend'"""
 """A trend flag tells of a crossing, as there are dozens a day, not of an anomaly."""
-EVER = {"from": datetime(1970, 1, 1).date(), "to": datetime(2199, 12, 31).date()}
 
 
 class Injected(msgspec.Struct, frozen=True):
@@ -48,7 +44,7 @@ def read(truth: Path) -> list[Injected]:
 def found(engine: Engine, anomalies: Iterable[Injected]) -> list[Kind]:
     """By kind. Flagged is what has a flag on its symbol between its first and last tick."""
     flags: dict[str, list[datetime]] = defaultdict(list)
-    table = engine.answer(FLAGS, EVER).table
+    table = engine.answer(FLAGS, {}).table
     for symbol, at in zip(*(column.to_pylist() for column in table.columns), strict=True):
         flags[symbol].append(at.replace(tzinfo=UTC))
     for times in flags.values():

@@ -46,7 +46,7 @@ PATIENCE_S = 120.0
 STOP_S = 60.0
 LETTERS_S = 10.0
 """How long an alert that SNS has taken may need to its queue."""
-LOOK_S = 0.3
+LOOK_S = 0.5
 """How often figures are read: a few small requests of an AWS that has work to do."""
 TRUTH = "truth.jsonl"
 
