@@ -33,7 +33,7 @@ def filled(site: Site, asked: Question, given: Mapping[str, Value]) -> dict[str,
     moving = {n: p.default for n, p in missing.items() if p.default in (FIRST_DAY, LAST_DAY)}
     if moving:
         try:
-            first, last = span(days(site, _tables(asked.sql)))
+            first, last = (day.isoformat() for day in span(days(site, _tables(asked.sql))))
         except (BotoCoreError, ClientError) as failed:
             raise unreadable(site, failed) from None
         values |= {n: first if which == FIRST_DAY else last for n, which in moving.items()}

@@ -20,8 +20,8 @@ from athena.parameters import (
 )
 
 DAYS = {
-    "from": Parameter("from", "date", "first dt to read", FIRST_DAY),
-    "to": Parameter("to", "date", "last dt to read", LAST_DAY),
+    "from": Parameter("from", "day", "first dt to read", FIRST_DAY),
+    "to": Parameter("to", "day", "last dt to read", LAST_DAY),
 }
 
 

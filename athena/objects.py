@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ _KEY = re.compile(r"(?:interval=(?P<interval>[^/]+)/)?dt=(?P<dt>\d{4}-\d\d-\d\d)
 class LakeObject:
     key: str
     size: int
-    dt: dt.date
+    dt: str
     interval: str | None
 
 
@@ -36,8 +35,7 @@ def objects(client: Any, bucket: str, prefix: str, table: Table) -> Iterator[Lak
         for entry in page.get("Contents", ()):
             found = _KEY.fullmatch(entry["Key"].removeprefix(lead))
             if found and (found["interval"] is not None) == ("interval" in table.partitions):
-                day = dt.date.fromisoformat(found["dt"])
-                yield LakeObject(entry["Key"], entry["Size"], day, found["interval"])
+                yield LakeObject(entry["Key"], entry["Size"], found["dt"], found["interval"])
 
 
 def unreadable(site: Site, failed: Exception) -> QueryError:
@@ -53,8 +51,7 @@ def schema_of(table: Table) -> pa.Schema:
     an older object may lack a column.
     """
     fields = [pa.field(c.name, _plain(c.type)) for c in table.columns]
-    kinds = {"dt": pa.date32(), "interval": pa.string()}
-    return pa.schema([*fields, *(pa.field(p, kinds[p]) for p in table.partitions)])
+    return pa.schema([*fields, *(pa.field(p, pa.string()) for p in table.partitions)])
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -85,7 +82,7 @@ def dataset(table: Table, found: list[LakeObject], bucket: str, files: Any) -> d
 
 
 def _partition(found: LakeObject) -> ds.Expression:
-    day = ds.field("dt") == pa.scalar(found.dt, pa.date32())
+    day = ds.field("dt") == found.dt
     return day if found.interval is None else (ds.field("interval") == found.interval) & day
 
 

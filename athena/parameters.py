@@ -3,7 +3,8 @@
 Rules:
 1. A value reaches an engine as a bound parameter. No value is ever part of the SQL's text.
 2. A parameter has a type. ``--param`` text that isn't of the type is refused by name.
-3. ``:from`` and ``:to`` are dates; what is not declared is text.
+3. ``:from`` and ``:to`` are days, written as ``dt`` is: text such as 2025-01-31. What is
+   not declared is text.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ def _time(text: str) -> dt.datetime:
     return value.astimezone(dt.UTC).replace(tzinfo=None)
 
 
+def _day(text: str) -> str:
+    return dt.date.fromisoformat(text).isoformat()
+
+
 def _text(text: str) -> str:
     if "\0" in text or len(text) > 1000:
         raise ValueError
@@ -80,6 +85,7 @@ TYPES: Mapping[str, tuple[Callable[[str], Value], str]] = {
     "text": (_text, "text of at most 1,000 characters"),
     "integer": (_whole, "a whole number"),
     "double": (_number, "a number"),
+    "day": (_day, "a day such as 2025-01-31"),
     "date": (dt.date.fromisoformat, "a date such as 2025-01-31"),
     "timestamp": (_time, "a time such as 2025-01-31T15:04:05 (UTC where it names no zone)"),
 }

@@ -1,7 +1,7 @@
 -- Anomalies by severity and kind
 -- How many flags there were, of how many companies, how far the furthest, and when last.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 select
     severity,
     kind,

@@ -2,8 +2,8 @@
 -- What a company trades on an average day it traded. A quote's volume is the day's
 -- running total, so its day counts once, with its highest; trades and bars are
 -- summed up. A company that comes as several kinds has a row for each.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 with daily as (
     select
         symbol,

@@ -2,8 +2,8 @@
 -- One company's bars in the order of time, each with its present value.
 -- :symbol text; which company
 -- :interval text = 1m; which bars
--- :from date = last day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = last day; first dt to read
+-- :to day = last day; last dt to read
 select
     start,
     exchange_hour as hour,

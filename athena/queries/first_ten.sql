@@ -1,7 +1,7 @@
 -- First ten ticks
 -- The earliest rows of the lake's days asked, all columns: what is in there at all.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 select *
 from ticks
 where dt between :from and :to

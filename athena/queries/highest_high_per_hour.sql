@@ -2,8 +2,8 @@
 -- The highest high of each company in each hour of the exchange's day (its local clock,
 -- as stored, so daylight saving changes nothing), from its bars' present values.
 -- :interval text = 1m; which bars
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 select
     symbol,
     exchange_hour as hour,

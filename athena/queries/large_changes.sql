@@ -3,8 +3,8 @@
 -- furthest first.
 -- :percent double = 5; how many percent
 -- :limit integer = 1000; at most so many rows
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 select
     symbol,
     "timestamp",

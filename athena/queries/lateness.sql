@@ -2,8 +2,8 @@
 -- Seconds from a tick's event time to its arrival in the stream, by company: half of its
 -- ticks (the median, approximate), nearly all (95 percent, approximate), the worst. Of replayed
 -- files it says how old they are.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 select
     symbol,
     count(*) as ticks,

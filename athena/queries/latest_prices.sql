@@ -1,7 +1,7 @@
 -- Latest price of each company
 -- The latest tick by event time, with the indicators it carried.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 with aged as (
     select
         *,

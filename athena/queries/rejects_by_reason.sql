@@ -1,7 +1,7 @@
 -- Rejects by reason
 -- Why records were refused, how many, how large, and when last. dt is the arrival's.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 select
     reason,
     count(*) as rejects,

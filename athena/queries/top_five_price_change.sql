@@ -1,8 +1,8 @@
 -- Top five by price change
 -- The five companies whose latest price lies furthest above the previous session's close:
 -- one row a company, its latest tick, so a company that rose all day is listed once.
--- :from date = first day; first dt to read
--- :to date = last day; last dt to read
+-- :from day = first day; first dt to read
+-- :to day = last day; last dt to read
 with newest as (
     select
         symbol,

@@ -35,7 +35,7 @@ def a_revision(draw: st.DrawFn) -> Row:
     row |= {"open": draw(cents), "close": draw(cents), "low": draw(cents), "volume": float(volume)}
     row |= {"notional": Decimal(volume) * draw(st.integers(1, 9)), "first_at": first}
     row |= {"last_at": last, "part": draw(st.sampled_from("123")), "ticks": draw(st.integers(1, 9))}
-    return row | {"revision": draw(st.integers(1, 4)), "interval": "1m", "dt": dt.date(2025, 3, 10)}
+    return row | {"revision": draw(st.integers(1, 4)), "interval": "1m", "dt": "2025-03-10"}
 
 
 def one_a_revision(rows: list[Row]) -> list[Row]:

@@ -317,7 +317,10 @@ FAILS: list[tuple[str, str]] = [
     ("select cast(price as varchar) from ticks", "cast of a double to varchar"),
     ("select cast(price as decimal(10, 2)) from ticks", "cast of a double to decimal"),
     ("select date '2025-01-02' - date '2025-01-01'", "date_diff"),
-    ("select coalesce(dt, dt) + interval '1' day from ticks", "cast(... as date)"),
+    (
+        "select coalesce(exchange_date, exchange_date) + interval '1' day from ticks",
+        "cast(... as date)",
+    ),
     (
         "select a.dt + interval '1' day from (select \"timestamp\" as dt from ticks) a",
         "as timestamp",

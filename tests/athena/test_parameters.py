@@ -65,6 +65,7 @@ READ: list[tuple[str, str, Value]] = [
     ("text", "ABC", "ABC"),
     ("integer", "12", 12),
     ("double", "1.5", 1.5),
+    ("day", "2025-01-31", "2025-01-31"),
     ("date", "2025-01-31", dt.date(2025, 1, 31)),
     ("timestamp", "2025-01-31T15:04:05", dt.datetime(2025, 1, 31, 15, 4, 5)),
     ("timestamp", "2025-01-31T10:04:05-05:00", dt.datetime(2025, 1, 31, 15, 4, 5)),
@@ -82,6 +83,7 @@ WRONG = [
     ("double", "nan"),
     ("double", "inf"),
     ("double", "many"),
+    ("day", "2025-02-30"),
     ("date", "2025-02-30"),
     ("date", "2025-01-31T10:00"),
     ("timestamp", "noon"),
@@ -106,12 +108,12 @@ def test_a_question_s_comment_is_its_title_words_and_parameters() -> None:
     assert asked.parameters == {
         "n": Parameter("n", "integer", "how many", "5"),
         "other": Parameter("other", "text"),
-        "from": Parameter("from", "date", "first dt to read", "first day"),
+        "from": Parameter("from", "day", "first dt to read", "first day"),
     }
 
 
 def test_a_type_that_is_none_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ParameterError, match="text, integer, double, date, timestamp"):
+    with pytest.raises(ParameterError, match="text, integer, double, day, date, timestamp"):
         question("mine", "-- :n int = 5\nselect :n")
 
 
