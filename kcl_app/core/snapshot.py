@@ -67,7 +67,8 @@ def merged(bodies: Sequence[bytes], fields: Sequence[Field]) -> tuple[State, lis
 def _tables(body: bytes) -> tuple[pa.Table, pa.Table]:
     source = pa.BufferReader(body)
     try:
-        table, ids = (pa.ipc.open_stream(source).read_all() for _ in range(2))
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        table, ids = (pa.ipc.open_stream(source, options=options).read_all() for _ in range(2))
     except (pa.ArrowInvalid, OSError) as wrong:
         raise UnknownSnapshot(f"not a snapshot: {wrong}; restore the object or its copy") from None
     version = (table.schema.metadata or {}).get(_KEY, b"none").decode()
