@@ -101,6 +101,7 @@ class Windows(Section):
 class Flags(Section):
     change_percent: float = Field(5.0, gt=0)
     z_score: float = Field(6.0, gt=0)
+    trend: bool = Field(True, description="flag, as low, where SMA 5 crosses SMA 20")
 
 
 class Repeats(Section):

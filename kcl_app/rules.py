@@ -31,7 +31,7 @@ def rules_of(settings: Settings) -> Rules:
         detectors=(
             ChangeRule(settings.flags.change_percent),
             ZScoreRule(settings.flags.z_score),
-            TrendRule(),
+            *((TrendRule(),) if settings.flags.trend else ()),
         ),
         horizon=Horizon(settings.repeats.seconds, settings.repeats.ids),
         more=tuple(indicator(name, factories()) for name in settings.windows.indicators),

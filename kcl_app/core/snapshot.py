@@ -16,6 +16,8 @@ from kcl_app.core.state import Field, State
 
 FORMAT = "1"
 _KEY = b"tapeline.state"
+_WORTH_PACKING = 256
+"""Rows from which compression pays: unpacking costs its time a column, not a byte."""
 
 
 class UnknownSnapshot(ValueError):
@@ -29,7 +31,8 @@ def dump(state: State, ids: pa.Table) -> bytes:
         columns[field.name] = _arrow(field, state.known(field.name))
     table = pa.table(columns).replace_schema_metadata({_KEY: FORMAT})
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+    packed = "zstd" if len(state) + ids.num_rows >= _WORTH_PACKING else None
+    options = pa.ipc.IpcWriteOptions(compression=packed, use_threads=False)
     for part in (table, ids):
         with pa.ipc.new_stream(sink, part.schema, options=options) as writer:
             writer.write_table(part)

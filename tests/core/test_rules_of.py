@@ -54,3 +54,7 @@ def test_an_installed_plugin_adds_a_kind_of_indicator(monkeypatch: Any) -> None:
     monkeypatch.setattr(rules, "entry_points", lambda group: [point])
     made = rules_of(windows__indicators=["double_3", "sma_5"])
     assert [indicator.names for indicator in made.more] == [("double_3",), ("sma_5",)]
+
+
+def test_crossings_need_not_be_flagged() -> None:
+    assert [d.kind for d in rules_of(flags__trend=False).detectors] == ["change", "z_score"]
