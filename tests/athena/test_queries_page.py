@@ -21,6 +21,6 @@ def test_the_page_s_example_declares_what_it_says() -> None:
     assert asked.title == "Dear ticks"
     assert {n: (p.type, p.default) for n, p in asked.parameters.items()} == {
         "least": ("double", "1000"),
-        "from": ("date", "first day"),
-        "to": ("date", "last day"),
+        "from": ("day", "first day"),
+        "to": ("day", "last day"),
     }
