@@ -291,28 +291,35 @@ def _bad_bar(raw: _Raw, row: int) -> str:
 def _place(records: Records, lines: Lines, good: Sequence[int] | None) -> dict[str, Array]:
     """Arrival and position of the lines ``good``; of all without."""
     rows: Any = slice(None) if good is None else np.array(good, dtype=np.int64)
-    owner = np.array(lines.record, dtype=np.int32)[rows]
     plain = good is None and lines.data is records.data
+    every = np.arange(len(records), dtype=np.int32)
+    owner = every if plain else np.array(lines.record, dtype=np.int32)[rows]
+    line = np.zeros_like(every) if plain else np.array(lines.line, dtype=np.int32)[rows]
     of: Any = slice(None) if plain else owner
     return {
         "arrival": np.array(records.arrivals, dtype=np.int64)[of] * 1000,
         "sequence": text(records.sequences)[of],
         "sub_sequence": np.array(records.subs, dtype=np.int64)[of],
-        "line": np.array(lines.line, dtype=np.int32)[rows],
+        "line": line,
         "record": owner,
     }
 
 
 def _rejects(records: Records, lines: Lines, bad: Mapping[int, str]) -> Columns:
+    """The bad lines. They are few: nothing here is done for all records."""
     rows = sorted(bad)
+    owner = [lines.record[row] for row in rows]
     data = np.empty(len(rows), dtype=object)
     data[:] = [lines.data[row] for row in rows]
-    place = _place(records, lines, rows)
     return Columns(
         {
             "reason": text([bad[row] for row in rows]),
             "data": data,
-            "partition_key": text(records.keys)[place["record"]],
-            **place,
+            "partition_key": text([records.keys[at] for at in owner]),
+            "arrival": np.array([records.arrivals[at] for at in owner], dtype=np.int64) * 1000,
+            "sequence": text([records.sequences[at] for at in owner]),
+            "sub_sequence": np.array([records.subs[at] for at in owner], dtype=np.int64),
+            "line": np.array([lines.line[row] for row in rows], dtype=np.int32),
+            "record": np.array(owner, dtype=np.int32),
         }
     )
