@@ -15,20 +15,22 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import IO
 
 from config.load import nested, restore
-from config.settings import ENV_PREFIX
+from config.settings import ENV_PREFIX, Application
 from config.site import Site
 from deploy.local import running
 from deploy.local.emulator import HOST, LocalAws, LocalError
 
 LOCK = "in_use"
+LEAD = f"{Application().name}-"
+"""How the run folders of workers begin; the rest is the worker's instance."""
 IDLE_SECONDS, CHECKPOINT_SECONDS = 1, 5
 """Sooner than by default: somebody is looking on."""
 
@@ -59,20 +61,20 @@ class Ground:
         """
         if self.keep:
             self._refuse_another()
-        demos = self.home / "demo"
+        demos = (self.home / "demo").absolute()
         demos.mkdir(parents=True, exist_ok=True)
         sweep(demos, self._stays())
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=demos)).absolute()
-        try:
-            with held(folder):
+        with ExitStack() as stack:
+            folder = stack.enter_context(claimed(demos))
+            try:
                 yield folder
-        except Exception:
-            raise
-        except BaseException:  # interrupted: nobody wants to look
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        if folder != self._stays():
-            shutil.rmtree(folder, ignore_errors=True)
+            except Exception:
+                raise
+            except BaseException:  # interrupted: nobody wants to look
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            if folder != self._stays():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, folder: Path) -> LocalAws | running.Running:
         """A running local AWS in ``folder``. Raises LocalError.
@@ -102,7 +104,8 @@ class Ground:
             "cut.idle_seconds": IDLE_SECONDS,
             "worker.checkpoint_seconds": CHECKPOINT_SECONDS,
             "worker.max_shards": self.shards,
-            "application.run_dir": str(folder / "worker"),
+            "application.run_dir": str(folder.parent),
+            "application.instance": int(folder.name.removeprefix(LEAD)),
         }
         return Site(restore(json.dumps(nested(own)).encode()))
 
@@ -125,6 +128,22 @@ class Ground:
 
 
 @contextmanager
+def claimed(demos: Path) -> Iterator[Path]:
+    """A new folder in ``demos`` that nobody else uses: the run folder of the worker that
+    ``Ground.site`` describes, so that what workers share lies beside it and stays."""
+    for number in count():
+        folder = demos / f"{LEAD}{number}"
+        with ExitStack() as stack:
+            try:
+                folder.mkdir()
+                stack.enter_context(held(folder))
+            except (FileExistsError, FileNotFoundError, BlockingIOError):
+                continue  # another demo's, or swept away by one
+            yield folder
+            return
+
+
+@contextmanager
 def held(folder: Path) -> Iterator[IO[str]]:
     """Hold the folder's lock. Raises BlockingIOError where another process does."""
     with (folder / LOCK).open("w") as lock:
@@ -134,8 +153,8 @@ def held(folder: Path) -> Iterator[IO[str]]:
 
 def sweep(demos: Path, stays: Path | None) -> None:
     """Remove what demos before left behind, but for what is in use."""
-    for folder in demos.glob("run-*"):
-        if folder.absolute() == stays:
+    for folder in demos.glob(f"{LEAD}*"):
+        if folder == stays:
             continue
         try:
             with held(folder):
