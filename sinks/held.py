@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 
-class HeldUpload(boto3.Session):
+class HeldUpload(boto3.Session):  # type: ignore[misc]
     """Stands for a boto3 session and its S3 client. ``request`` is the PutObject to send."""
 
     def __init__(self) -> None:
