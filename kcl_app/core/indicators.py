@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from msgspec.json import encode
 
+from kcl_app.core import formulas
 from kcl_app.core.columns import Array
+from kcl_app.core.formulas import Formula
 from kcl_app.core.history import History
 from kcl_app.core.runs import Runs
 from kcl_app.core.scan import scan
@@ -60,8 +61,6 @@ class Indicator(Protocol):
 
 
 Factory = Callable[[str], Indicator]
-Formula = Callable[[Sequence[Array]], Sequence[Array]]
-"""Windows (oldest price first, NaN outside) to columns."""
 
 
 @dataclass(frozen=True)
@@ -106,77 +105,6 @@ class Windowed:
         history = History(view.runs, state[name][view.runs.slots], values)
         state[name][view.runs.slots] = history.tail()
         return history
-
-
-def _moves(window: Sequence[Array]) -> tuple[list[Array], Array]:
-    """Differences to the newest price, 0 where there is none, and how many there are."""
-    moves = [np.nan_to_num(price - window[-1], nan=0.0) for price in window]
-    count = np.zeros(len(window[-1]))
-    for price in window:
-        count += ~np.isnan(price)
-    return moves, count
-
-
-def _mean_and_squares(window: Sequence[Array]) -> tuple[Array, Array, Array]:
-    """Mean, sum of squared distances from it (two passes), and number of prices."""
-    moves, count = _moves(window)
-    total = np.zeros(len(count))
-    for move in moves:
-        total += move
-    centre = total / np.where(count > 0, count, np.nan)
-    squares = np.zeros(len(count))
-    for move, price in zip(moves, window, strict=True):
-        off = np.where(np.isnan(price), 0.0, move - centre)
-        squares += off * off
-    return window[-1] + centre, squares, count
-
-
-def sma(window: Sequence[Array]) -> Sequence[Array]:
-    """Arithmetic mean."""
-    return [_mean_and_squares(window)[0]]
-
-
-def std(window: Sequence[Array]) -> Sequence[Array]:
-    """Standard deviation of the sample: n - 1 below the line; null for one price."""
-    _, squares, count = _mean_and_squares(window)
-    return [np.sqrt(squares / np.where(count > 1, count - 1, np.nan))]
-
-
-def lowest(window: Sequence[Array]) -> Sequence[Array]:
-    return [np.fmin.reduce(window)]
-
-
-def highest(window: Sequence[Array]) -> Sequence[Array]:
-    return [np.fmax.reduce(window)]
-
-
-def bollinger(window: Sequence[Array]) -> Sequence[Array]:
-    """Mean, and two standard deviations of the population above and below it.
-
-    John Bollinger, Bollinger on Bollinger Bands, 2001.
-    """
-    mean, squares, count = _mean_and_squares(window)
-    width = 2.0 * np.sqrt(squares / count)
-    return [mean, mean + width, mean - width]
-
-
-def zscore(window: Sequence[Array]) -> Sequence[Array]:
-    """Distance from the mean of the prices before, in their standard deviations (n - 1)."""
-    mean, squares, count = _mean_and_squares(window[:-1])
-    deviation = np.sqrt(squares / np.where(count > 1, count - 1, np.nan))
-    return [(window[-1] - mean) / np.where(deviation > 0, deviation, np.nan)]
-
-
-def volatility(window: Sequence[Array]) -> Sequence[Array]:
-    """Realised volatility: square root of the sum of squared returns, simple ones here.
-
-    Andersen and Bollerslev, Answering the Skeptics, International Economic Review, 1998.
-    """
-    total = np.zeros(len(window[-1]))
-    for before, price in pairwise(window):
-        move = np.nan_to_num(price / before - 1.0, nan=0.0)
-        total += move * move
-    return [np.sqrt(total)]
 
 
 @dataclass(frozen=True)
@@ -282,13 +210,13 @@ def _time(name: str, length: str) -> int:
 
 
 BUILT_IN: Mapping[str, Factory] = {
-    "sma": _windowed("sma", sma),
-    "std": _windowed("std", std),
-    "min": _windowed("min", lowest),
-    "max": _windowed("max", highest),
-    "bollinger": _windowed("bollinger", bollinger, columns=("middle", "upper", "lower")),
-    "zscore": _windowed("zscore", zscore, more=1),
-    "volatility": _windowed("volatility", volatility, more=1),
+    "sma": _windowed("sma", formulas.sma),
+    "std": _windowed("std", formulas.std),
+    "min": _windowed("min", formulas.lowest),
+    "max": _windowed("max", formulas.highest),
+    "bollinger": _windowed("bollinger", formulas.bollinger, columns=("middle", "upper", "lower")),
+    "zscore": _windowed("zscore", formulas.zscore, more=1),
+    "volatility": _windowed("volatility", formulas.volatility, more=1),
     "ema": lambda length: Ema(f"ema_{length}", _ticks(f"ema_{length}", length)),
     "rsi": lambda length: Rsi(f"rsi_{length}", _ticks(f"rsi_{length}", length)),
 }

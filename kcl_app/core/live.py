@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kcl_app.core import bars
-from kcl_app.core.bars import KEPT, NEVER, Cutful, Parts
+from kcl_app.core.bars import KEPT, NEVER, Cutful
 from kcl_app.core.columns import Array, Columns
 from kcl_app.core.exchange import LocalClock
+from kcl_app.core.parts import Parts
 from kcl_app.core.state import Field, State
 from kcl_app.core.windows import Lane, Windows
 

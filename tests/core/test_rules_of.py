@@ -7,7 +7,8 @@ import pytest
 
 from config.load import load
 from kcl_app import rules
-from kcl_app.core.indicators import Windowed, sma
+from kcl_app.core.formulas import sma
+from kcl_app.core.indicators import Windowed
 
 
 def rules_of(**flags: Any) -> Any:
