@@ -21,6 +21,7 @@ class Inbox:
     """``open`` before the worker starts: a topic remembers nothing for late subscribers."""
 
     site: Site
+    name: str = NAME
     alerts: list[dict[str, Any]] = field(default_factory=list)
     by_kind: Counter[str] = field(default_factory=Counter)
     _ids: Counter[str] = field(default_factory=Counter)
@@ -29,7 +30,7 @@ class Inbox:
         """Make the queue, let the topic send to it, subscribe it."""
         self._sqs = self.site.client("sqs")
         topic = topic_arn(self.site)
-        self._url = self._sqs.create_queue(QueueName=NAME)["QueueUrl"]
+        self._url = self._sqs.create_queue(QueueName=self.name)["QueueUrl"]
         asked = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
         queue = asked["Attributes"]["QueueArn"]
         self._sqs.set_queue_attributes(
