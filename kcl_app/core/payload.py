@@ -2,6 +2,7 @@
 
 Rules:
 1. A record is one JSON object, or many lines of them; blank lines between are skipped.
+   Bytes that are no text, and have no object on any line, are one line.
 2. A line that fails takes nothing else with it, and says why in a sentence.
 3. No exception leaves.
 """
@@ -98,13 +99,28 @@ def split(records: Sequence[bytes]) -> Lines:
 def _lines_of(record: bytes) -> Iterable[tuple[int, bytes]]:
     if b"\n" not in record.rstrip() or _is_json(record):
         return ((0, record),)
-    return [(number, line) for number, line in enumerate(record.split(b"\n")) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(record.split(b"\n")) if line.strip()]
+    if not any(_is_object(line) for _, line in lines) and not _is_text(record):
+        return ((0, record),)
+    return lines
 
 
 def _is_json(record: bytes) -> bool:
     try:
         _generic(record)
     except Exception:
+        return False
+    return True
+
+
+def _is_object(line: bytes) -> bool:
+    return line.lstrip().startswith(b"{") and _is_json(line)
+
+
+def _is_text(record: bytes) -> bool:
+    try:
+        record.decode()
+    except UnicodeDecodeError:
         return False
     return True
 

@@ -182,6 +182,18 @@ def test_a_bad_line_among_many_takes_nothing_with_it() -> None:
     assert got.rejects["data"].tolist() == [b"{}", b"?", lines[3]]
 
 
+def test_garbage_is_one_reject_whatever_line_ends_it_holds() -> None:
+    garbage = b"\x8b\x00\n5\n\xff\n\n{\n"
+    got = decoded(garbage)
+    assert got.rejects["data"].tolist() == [garbage]
+    assert "not UTF-8: byte 0x8b at 0" in got.rejects["reason"][0]
+
+
+def test_a_broken_line_among_objects_takes_none_of_them_along() -> None:
+    got = decoded(b"\n".join([b"\xff", json.dumps(GOOD).encode()]))
+    assert (got.ticks.size, got.rejects["data"].tolist()) == (1, [b"\xff"])
+
+
 def test_an_object_written_over_many_lines_is_one_tick() -> None:
     assert decoded(json.dumps(GOOD, indent=2).encode()).ticks.size == 1
 
