@@ -13,6 +13,7 @@ MODULES: tuple[str, ...] = (
     "doctor",
     "produce",
     "worker",
+    "replay",
     "sinks",
     "query",
     "verify",

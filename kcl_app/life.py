@@ -19,13 +19,19 @@ class LifeError(Exception):
 
 
 class Life(msgspec.Struct, frozen=True):
-    """``stream_created`` is ISO text as the stream's description gives it."""
+    """``stream_created`` is ISO text as the stream's description gives it.
+
+    A backfill's life has no stream, but ``replayed``, what it reads, and ``rules``, a
+    digest of the settings that its values follow from.
+    """
 
     id: str
     application: str
     stream_arn: str
     stream_created: str
     format: int = FORMAT
+    replayed: str = ""
+    rules: str = ""
 
 
 def open_life(store: Store, wanted: Life) -> Life:
@@ -35,6 +41,11 @@ def open_life(store: Store, wanted: Life) -> Life:
         return wanted
     standing = read_life(store)
     assert standing is not None
+    if standing.replayed:
+        raise LifeError(
+            f"the lake is a backfill of {standing.replayed}: no stream is written there. "
+            f"{begin_anew(wanted.application)}"
+        )
     for name in ("application", "stream_arn", "stream_created"):
         here, there = getattr(wanted, name), getattr(standing, name)
         if here != there:

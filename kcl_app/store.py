@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from kcl_app.core.store import Store
+
 CONFLICT_ATTEMPTS = 8
 
 
@@ -72,7 +74,7 @@ def _status(error: ClientError) -> int:
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
-def honours_create(store: S3Store, probe: str) -> bool:
+def honours_create(store: Store, probe: str) -> bool:
     """True where a second create of one key is refused, as the whole protocol needs."""
     store.create(probe, b"first")
     return not store.create(probe, b"second") and store.get(probe) == b"first"

@@ -35,7 +35,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} cannot be JSON")
 
 
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+encoded = msgspec.json.Encoder(enc_hook=_plain).encode
+"""A row as the JSON that a record holds."""
 
 
 @dataclass
@@ -163,7 +164,7 @@ class Publisher:
 
     def _encoded(self, row: dict[str, Any]) -> bytes:
         try:
-            return _encode(row)
+            return encoded(row)
         except (TypeError, ValueError) as wrong:
             raise PublishError(
                 f"tick {row['id']} was not sent: {wrong}; row {row!r:.200}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kcl_app.kept_checkpoints import Kept
 from verify.chain import Checkpoint
 from verify.findings import Finding
 
@@ -41,6 +42,14 @@ def read(client: Any, table: str) -> tuple[dict[str, Lease], list[Finding]] | No
     except client.exceptions.ResourceNotFoundException:
         return None
     return leases, wrong
+
+
+def kept(shard: str, checkpoint: Kept) -> Lease:
+    """The same of a life whose checkpoints are objects of the lake."""
+    if checkpoint.ended:
+        return Lease(shard, Checkpoint("end"))
+    at = checkpoint.position
+    return Lease(shard, Checkpoint("position", at) if at else Checkpoint())
 
 
 def parse(item: Mapping[str, Any]) -> Lease | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.site import Site
+from kcl_app.kept_checkpoints import KeptCheckpoints
 from kcl_app.life import Life, read_life
 from kcl_app.store import S3Store
 from verify import completeness, leases, stream
@@ -53,6 +54,8 @@ def report(
 def _living(
     site: Site, lake: S3Lake, life: Life, scope: Scope, progress: Progress, memory: str
 ) -> Report:
+    if life.replayed:
+        return _replayed(site, lake, life, scope, progress, memory)
     kinesis = site.client("kinesis")
     held, wrong = _leases(site)
     shards = stream.shards(kinesis, life.stream_arn)
@@ -68,6 +71,28 @@ def _living(
     done = prove(
         lake, facts, scope, progress, complete, lambda: _leases(site)[0] or {}, memory, wrong
     )
+    done.lake = site.lake_url
+    return done
+
+
+def _replayed(
+    site: Site, lake: S3Lake, life: Life, scope: Scope, progress: Progress, memory: str
+) -> Report:
+    """A backfill's lake has no stream and no leases: its checkpoints stand beside its cuts."""
+    if scope.against == "stream":
+        raise VerifyError(f"the lake is a backfill of {life.replayed}: it has no stream")
+    checkpoints = KeptCheckpoints(S3Store(lake.client, site.bucket, site.prefix), life.id)
+
+    def held() -> dict[str, Lease]:
+        return {
+            shard: leases.kept(shard, checkpoints.read(shard)) for shard in checkpoints.shards()
+        }
+
+    complete: Completeness = completeness.against_nothing
+    if scope.against == "manifest":
+        complete = completeness.against_manifests
+    facts = Facts(life.id, life.application, held())
+    done = prove(lake, facts, scope, progress, complete, held, memory)
     done.lake = site.lake_url
     return done
 
