@@ -8,7 +8,6 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -44,11 +43,6 @@ class KeptCheckpoints:
         keys = list(self.store.list(f"checkpoints/{self.life}/{shard}/"))
         body = self.store.get(max(keys)) if keys else None
         return msgspec.json.decode(body, type=Kept) if body is not None else Kept()
-
-    def shards(self) -> Iterator[str]:
-        """Shards that have one, in text order."""
-        keys = self.store.list(f"checkpoints/{self.life}/")
-        yield from sorted({key.split("/")[2] for key in keys})
 
     def of(self, shard: str) -> Checkpointer:
         """What a processor of the shard is given."""

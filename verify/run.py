@@ -85,7 +85,8 @@ def _replayed(
 
     def held() -> dict[str, Lease]:
         return {
-            shard: leases.kept(shard, checkpoints.read(shard)) for shard in checkpoints.shards()
+            shard: leases.kept(shard, checkpoints.read(shard))
+            for shard in lake.folders(f"cuts/{life.id}/")
         }
 
     complete: Completeness = completeness.against_nothing
