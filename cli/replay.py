@@ -47,7 +47,7 @@ def replay(
     ] = None,
     symbol: Annotated[str, typer.Option(help="Files: the symbol of every row.")] = "",
     kind: Annotated[str, typer.Option(help="Files: quote, trade or bar.")] = "",
-    timezone: Annotated[str, typer.Option(help="Files: of times that name none.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Files: of times that name none (UTC).")] = "",
     time_format: Annotated[
         str, typer.Option(help="Files: strptime format of times that are not ISO 8601.")
     ] = "",
