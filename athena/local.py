@@ -82,11 +82,11 @@ class LocalEngine:
         if not wanted:
             return
         client, bucket = self.site.client("s3"), self.site.bucket
-        files = file_system(self.site, opened)
+        files = file_system(self.site)
         for table in wanted:
             found = list(objects(client, bucket, self.site.prefix, table))
             opened.sizes |= {f"{bucket}/{o.key}": o.size for o in found}
-            base.register(table.name, dataset(table, found, bucket, files))
+            base.register(table.name, dataset(table, found, bucket, files, opened))
 
     def _bounds(self) -> tuple[str, ...]:
         return (

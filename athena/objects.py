@@ -70,15 +70,40 @@ class Opened:
         return sum(self.sizes[path] for path in self.paths)
 
 
-def dataset(table: Table, found: list[LakeObject], bucket: str, files: Any) -> ds.Dataset:
+class Watched(ds.Dataset):  # type: ignore[misc]
+    """A dataset that writes down which objects a scan opens.
+
+    A file system in Python would know it too, but Arrow's threads would then wait
+    for the interpreter's lock while its holder waits for them.
+    """
+
+    def __init__(self, files: ds.FileSystemDataset, opened: Opened) -> None:
+        self.files = files
+        self.opened = opened
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.files.schema
+
+    def scanner(
+        self, columns: list[str] | None = None, filter: ds.Expression | None = None
+    ) -> ds.Scanner:
+        self.opened.paths |= {fragment.path for fragment in self.files.get_fragments(filter)}
+        return self.files.scanner(columns=columns, filter=filter)
+
+
+def dataset(
+    table: Table, found: list[LakeObject], bucket: str, files: Any, opened: Opened
+) -> Watched:
     """``table`` over the objects ``found``; a filter on dt or interval opens only its objects."""
-    return ds.FileSystemDataset.from_paths(
+    every = ds.FileSystemDataset.from_paths(
         [f"{bucket}/{o.key}" for o in found],
         schema=schema_of(table),
         format=ds.ParquetFileFormat(),
         filesystem=files,
         partitions=[_partition(o) for o in found],
     )
+    return Watched(every, opened)
 
 
 def _partition(found: LakeObject) -> ds.Expression:
@@ -86,12 +111,8 @@ def _partition(found: LakeObject) -> ds.Expression:
     return day if found.interval is None else (ds.field("interval") == found.interval) & day
 
 
-def file_system(site: Site, opened: Opened) -> pafs.FileSystem:
-    """The site's S3, read-only, that writes down what is opened."""
-    return pafs.PyFileSystem(_ReadOnly(_s3(site), opened))
-
-
-def _s3(site: Site) -> pafs.S3FileSystem:
+def file_system(site: Site) -> pafs.S3FileSystem:
+    """The site's S3. Arrow reads it on threads of its own, which must never wait for Python's."""
     keys = site.session.get_credentials().get_frozen_credentials()
     place = urlsplit(site.settings.endpoint_url)
     elsewhere = {"endpoint_override": place.netloc, "scheme": place.scheme} if place.netloc else {}
@@ -104,35 +125,3 @@ def _s3(site: Site) -> pafs.S3FileSystem:
         request_timeout=60,
         **elsewhere,
     )
-
-
-class _ReadOnly(pafs.FileSystemHandler):  # type: ignore[misc]
-    def __init__(self, under: pafs.FileSystem, opened: Opened) -> None:
-        self.under = under
-        self.opened = opened
-
-    def get_type_name(self) -> str:
-        return "lake"
-
-    def normalize_path(self, path: str) -> str:
-        return path
-
-    def get_file_info(self, paths: list[str]) -> Any:
-        return self.under.get_file_info(paths)
-
-    def get_file_info_selector(self, selector: Any) -> Any:
-        return self.under.get_file_info(selector)
-
-    def open_input_file(self, path: str) -> Any:
-        self.opened.paths.add(path)
-        return self.under.open_input_file(path)
-
-    def open_input_stream(self, path: str) -> Any:
-        self.opened.paths.add(path)
-        return self.under.open_input_stream(path)
-
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise PermissionError("the lake is only read here")
-
-    create_dir = delete_dir = delete_dir_contents = delete_root_dir_contents = _refuse
-    delete_file = move = copy_file = open_output_stream = open_append_stream = _refuse
