@@ -17,6 +17,7 @@ MODULES: tuple[str, ...] = (
     "sinks",
     "query",
     "verify",
+    "gap",
 )
 """Modules of ``cli`` with ``register(app)``, in the order of the help page. Cheap to import."""
 

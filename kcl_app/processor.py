@@ -18,7 +18,18 @@ from amazon_kclpy.v3.processor import RecordProcessorBase
 
 from kcl_app.checkpoint import checkpoint
 from kcl_app.core import chain
-from kcl_app.core.chain import Checkpoint, Create, Leave, Load, Look, Read, Rewind, Snapshot, Stop
+from kcl_app.core.chain import (
+    Checkpoint,
+    Create,
+    Leave,
+    Load,
+    Look,
+    Prove,
+    Read,
+    Rewind,
+    Snapshot,
+    Stop,
+)
 from kcl_app.core.columns import Columns
 from kcl_app.core.contract import Batch
 from kcl_app.core.cut import CutRecord, Place, encode, parse
@@ -28,7 +39,9 @@ from kcl_app.core.lake import cut_key
 from kcl_app.core.position import Position
 from kcl_app.core.records import Records
 from kcl_app.core.store import Store
+from kcl_app.gap import next_gap
 from kcl_app.opencut import Limits, OpenCut, Part, arrow_tables
+from kcl_app.retention import KeepsAll
 from kcl_app.states import States
 from kcl_app.stopped import Stopped
 
@@ -42,6 +55,13 @@ class Sinks(Protocol):
     def close(self) -> None: ...
 
 
+class Retention(Protocol):
+    """What the processor asks about the stream's memory; ``kcl_app.retention`` says more."""
+
+    def gap(self, shard: str, at: Position) -> str: ...
+    def quiet(self, shard: str, at: Position) -> None: ...
+
+
 @dataclass(frozen=True)
 class Pace:
     """Seconds by the monotonic clock, and how far ahead of the sinks a shard may read."""
@@ -51,14 +71,16 @@ class Pace:
     checkpoint_seconds: float = 30
     checkpoint_cuts: int = 10
     cuts_in_flight: int = 3
+    quiet_seconds: float = 3_600
 
 
 @dataclass
 class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
     """A KCL record processor (amazon_kclpy v3). Every callback runs on the main thread.
 
-    ``parents`` gives a shard's parent shards, ``writer`` runs the cold sinks,
-    ``values`` names the release and rules that the values come from.
+    ``parents`` gives a shard's parent shards, ``retention`` knows what the stream still
+    holds, ``writer`` runs the cold sinks, ``values`` names the release and rules that the
+    values come from.
     """
 
     store: Store
@@ -72,11 +94,13 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
     parents: Callable[[str], Sequence[str]] = lambda shard: ()
+    retention: Retention = field(default_factory=KeepsAll)
     values: str = ""
     protocol: chain.Protocol = field(default_factory=chain.Protocol)
 
     def initialize(self, initialize_input: Any) -> None:
-        """Restore the state at the checkpoint, open the sinks, look up what stands."""
+        """Restore the state at the checkpoint, prove that nothing after it was lost, open
+        the sinks, look up what stands."""
         self.shard: str = initialize_input.shard_id
         sequence = str(initialize_input.sequence_number or "")
         at = None
@@ -86,7 +110,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         self.states = States(self.store, self.life, self.shard, self.rules, self.parents)
         self.uploads: deque[tuple[CutRecord, Future[None]]] = deque()
         self.waiting: deque[Part] = deque()
-        self.began = self.fed_at = self.saved_at = self.now()
+        self.began = self.fed_at = self.saved_at = self.marked_at = self.now()
         self.sinks.open()
         self.view = self.protocol.start(at)
         self._advance(None)
@@ -104,6 +128,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
             self._drain(checkpointer)
         self._close_if_due(checkpointer)
         self._checkpoint_if_due(checkpointer)
+        self._mark_if_quiet(process_records_input)
 
     def shutdown_requested(self, shutdown_requested_input: Any) -> None:
         """Store what is read, checkpoint it, and take nothing more."""
@@ -252,6 +277,17 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         if waited or idle or self.view.unsaved_cuts >= self.pace.checkpoint_cuts:
             self._save(checkpointer)
 
+    def _mark_if_quiet(self, given: Any) -> None:
+        """Say now and then that nothing followed the checkpoint: its record may expire."""
+        if self.now() - self.marked_at < self.pace.quiet_seconds or len(given.columns):
+            return
+        view = self.view
+        at_tip = getattr(given, "millis_behind_latest", None) == 0
+        idle = isinstance(view.doing, Read) and not (self.cut.records or self.uploads)
+        if at_tip and idle and view.bound is None and view.at and view.at == view.checkpointed:
+            self.retention.quiet(self.shard, view.at)
+            self.marked_at = self.now()
+
     def _save(self, checkpointer: Any) -> None:
         self.view = self.protocol.checkpoint_due(self.view)
         self._advance(checkpointer)
@@ -275,6 +311,8 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
             case Load(at):
                 self.flow = self.states.restored(at)
                 self.view = protocol.loaded(view)
+            case Prove(at):
+                self.view = self._proven(at)
             case Look(after):
                 self.view = protocol.found(view, self._standing(after))
             case Create(record):
@@ -301,6 +339,15 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
                 raise Stopped(f"{self.shard}: {why}")
             case _ as never:
                 assert_never(never)
+
+    def _proven(self, at: Position) -> chain.View:
+        why = self.retention.gap(self.shard, at)
+        if not why:
+            return self.protocol.proven(self.view)
+        gap = next_gap(self.store, self.life, self.shard, self.view.at)
+        if gap is None:
+            raise Stopped(why)
+        return self.protocol.passed(self.view, gap)
 
     def _met(self, mine: CutRecord) -> chain.View:
         standing = self._standing(mine.begins_after)

@@ -18,6 +18,8 @@ from kcl_app.fanout import Fanout
 from kcl_app.life import read_life
 from kcl_app.opencut import Limits
 from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.quiet import QuietMarks
+from kcl_app.retention import StreamRetention
 from kcl_app.rules import rules_of
 from kcl_app.stopped import Stopped
 from kcl_app.store import S3Store
@@ -50,6 +52,7 @@ class Wiring:
             limits=limits(settings),
             pace=pace(settings),
             parents=parents(site),
+            retention=retention(site, life.id),
             values=values(settings),
         )
 
@@ -86,6 +89,12 @@ def values(settings: Settings) -> str:
     """The release, and a digest of what the values are computed by."""
     computed = settings.model_dump_json(include={"market", "windows", "flags", "repeats"})
     return f"{version('tapeline')}/{hashlib.sha256(computed.encode()).hexdigest()[:8]}"
+
+
+def retention(site: Site, life: str) -> StreamRetention:
+    """What the stream still holds, and the marks of quiet shards in the lake."""
+    marks = QuietMarks(site.client("s3"), site.bucket, site.prefix, life)
+    return StreamRetention(site.client("kinesis"), site.settings.stream.name, marks)
 
 
 def parents(site: Site) -> Callable[[str], list[str]]:

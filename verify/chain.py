@@ -138,7 +138,7 @@ class Chain:
         self.ended = self.ended or record.kind == "end"
         if record.kind == "gap" and record.last is not None:
             self.gaps.append((record.begins_after, record.last.position))
-        if self.first is None and record.first is not None:
+        if self.first is None and record.kind == "cut" and record.first is not None:
             self.first = record.first.position
         if _order(record.ends_at) > _order(self.end):
             self.end = record.ends_at

@@ -15,6 +15,8 @@ Rules:
  6. Only the longest finished prefix is checkpointed, its snapshot first.
  7. Shard end: all cuts stored, snapshot, END record, then the bare checkpoint.
  8. Once the lease is lost, nothing more is written.
+ 9. After a checkpoint, reading begins only where the stream is proven to hold all that
+    follows it, or a gap record says that the rest is given up.
 """
 
 from __future__ import annotations
@@ -30,6 +32,13 @@ class Load:
     """Restore the state from the snapshot at ``at``; then ``loaded``."""
 
     at: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Prove that the stream holds all that follows ``at``; then ``proven`` or ``passed``."""
+
+    at: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class Stop:
     why: str
 
 
-Doing = Load | Look | Read | Create | Rewind | Store | Snapshot | Checkpoint | Leave | Stop
+Doing = Load | Prove | Look | Read | Create | Rewind | Store | Snapshot | Checkpoint | Leave | Stop
 READ = Read()
 
 
@@ -135,7 +144,16 @@ class Protocol:
         return View(checkpoint, Load(checkpoint), finished=checkpoint, checkpointed=checkpoint)
 
     def loaded(self, view: View) -> View:
+        """Rule 9. At a shard's head there is nothing to prove."""
+        return replace(view, doing=Prove(view.at) if view.at else Look(None))
+
+    def proven(self, view: View) -> View:
         return replace(view, doing=Look(view.at))
+
+    def passed(self, view: View, gap: CutRecord) -> View:
+        """``gap`` stands: go on after it, once more only what is proven."""
+        assert gap.last is not None
+        return replace(view, at=gap.ends_at, doing=Prove(gap.first_at or gap.last.position))
 
     def found(self, view: View, record: CutRecord | None) -> View:
         """Rule 1. What stands after ``view.at`` binds."""
@@ -144,7 +162,7 @@ class Protocol:
         if record.placement not in self.placements:
             return self._stop(view, self._foreign(record))
         if record.kind == "gap":
-            return replace(view, at=record.ends_at, doing=Look(record.ends_at))
+            return self.passed(view, record)
         return replace(view, doing=READ, bound=record, look_on=True)
 
     def read(self, view: View, first: Position, last: Position) -> View:
@@ -259,7 +277,9 @@ class Protocol:
         if bound.first_at != first:
             return (
                 f"the cut that stands begins with record {bound.first_at}, but the stream "
-                f"delivered {first}: records between are missing or were added"
+                f"delivered {first}: records between are missing or were added. Where the "
+                "lease table was lost and the stream has forgotten the beginning: restore the "
+                "table, or begin a new life"
             )
         if bound.ends_at is not None and last > bound.ends_at:
             return f"record {last} came, but never {bound.ends_at}, where the standing cut ends"

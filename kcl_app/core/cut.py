@@ -65,7 +65,8 @@ class CutRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     ``rows`` accepted ticks, ``rejects`` refused lines, ``repeats`` ticks dropped as
     a producer's repeat. ``digest`` covers the positions of all rows and rejects.
     ``reason`` and ``values`` inform; they decide nothing. An ``end`` has neither
-    rows nor objects; a ``gap`` says in ``last`` where reading goes on after.
+    rows nor objects; a ``gap`` says in ``last`` where reading goes on after, and in
+    ``first`` which record the stream's oldest was, where it had one.
     """
 
     life: str

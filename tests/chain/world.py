@@ -178,6 +178,8 @@ class Rules:
                 return self.settled(Worker(p.close(back, self.came_out(back)), number(to)))
             case chain.Store():
                 return Worker(p.storing(view), worker.fed)
+            case chain.Prove():
+                return Worker(p.proven(view), worker.fed)
         return worker
 
     def bare_steps(

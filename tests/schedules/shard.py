@@ -98,6 +98,7 @@ class Call:
     shard_id: str = ""
     sequence_number: str | None = None
     sub_sequence_number: int | None = None
+    millis_behind_latest: int | None = None
 
 
 def initialize(shard: Shard, checkpointer: Checkpointer) -> Any:
