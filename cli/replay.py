@@ -87,8 +87,6 @@ def replay(
 def _run(
     site: Site, target: Site, named: list[str], reading: dict[str, Any], as_json: bool
 ) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from config.load import SettingsError
     from kcl_app.fanout import SinkFailed
     from kcl_app.stopped import Stopped
@@ -104,7 +102,7 @@ def _run(
             done = backfill(site, origin, target, progress, clock.stopped)
     except SettingsError as wrong:
         fail(str(wrong), code=2)
-    except (ReplayError, SourceError, Stopped, SinkFailed, ClientError, BotoCoreError) as wrong:
+    except (ReplayError, SourceError, Stopped, SinkFailed) as wrong:
         fail(str(wrong))
     except KeyboardInterrupt:
         fail("interrupted: the same command goes on from the last checkpoint")

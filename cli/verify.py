@@ -64,8 +64,6 @@ def verify(
     Example: `tapeline verify --from 2025-01-31 --to 2025-01-31 --table ticks`
     """
     scope = _scope(shard, table, start, end, quick, against)
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from verify import VerifyError, report
     from verify.manifest import ManifestError
 
@@ -74,7 +72,7 @@ def verify(
         with err.status("verify", spinner="dots") as status:
             progress = status.update if err.is_terminal else note
             proven = report(site, scope, life, progress, memory)
-    except (VerifyError, ManifestError, ClientError, BotoCoreError) as wrong:
+    except (VerifyError, ManifestError) as wrong:
         fail(str(wrong))
     if as_json:
         print_json(proven.document())
