@@ -17,6 +17,7 @@ import pyarrow as pa
 from amazon_kclpy.v3.processor import RecordProcessorBase
 
 from kcl_app.checkpoint import checkpoint
+from kcl_app.collect import Collector
 from kcl_app.core import chain
 from kcl_app.core.chain import (
     Checkpoint,
@@ -78,9 +79,9 @@ class Pace:
 class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
     """A KCL record processor (amazon_kclpy v3). Every callback runs on the main thread.
 
-    ``parents`` gives a shard's parent shards, ``retention`` knows what the stream still
-    holds, ``writer`` runs the cold sinks, ``values`` names the release and rules that the
-    values come from.
+    ``parents`` and ``children`` give a shard's next of kin, ``retention`` knows what the
+    stream still holds, ``writer`` runs the cold sinks, ``values`` names the release and
+    rules that the values come from.
     """
 
     store: Store
@@ -94,6 +95,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
     parents: Callable[[str], Sequence[str]] = lambda shard: ()
+    children: Callable[[str], Sequence[str]] = lambda shard: ()
     retention: Retention = field(default_factory=KeepsAll)
     values: str = ""
     protocol: chain.Protocol = field(default_factory=chain.Protocol)
@@ -107,7 +109,9 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         if sequence.isdigit():
             at = Position(sequence, int(initialize_input.sub_sequence_number or 0))
         self.cut = OpenCut()
-        self.states = States(self.store, self.life, self.shard, self.rules, self.parents)
+        kin = self.store, self.life, self.shard
+        self.states = States(*kin, self.rules, self.parents)
+        self.collector = Collector(*kin, self.parents, self.children)
         self.uploads: deque[tuple[CutRecord, Future[None]]] = deque()
         self.waiting: deque[Part] = deque()
         self.began = self.fed_at = self.saved_at = self.marked_at = self.now()
@@ -365,6 +369,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         self.view = self.protocol.checkpointed(self.view)
         self.saved_at = self.now()
         self._forget_states()
+        self.collector.checkpointed(step.at)
         if isinstance(self.view.doing, Leave):
             self.sinks.close()
 

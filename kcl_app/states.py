@@ -63,9 +63,10 @@ class States:
         if body is None:
             raise Stopped(
                 f"the state of {shard} at {at or 'its head'} is needed, but the lake has no "
-                "snapshot there. Either the lake's prefix or the application's name was changed "
-                "alone, or the snapshot was deleted: set them back, or begin a new life with both "
-                "names new"
+                "snapshot there. Where this worker slept for long, another worker has gone on with "
+                "the shard and nothing is to be done. Else the lake's prefix or the application's "
+                "name was changed alone, or the snapshot was deleted: set them back, or begin a "
+                "new life with both names new"
             )
         return body
 

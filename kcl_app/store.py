@@ -69,6 +69,9 @@ class S3Store:
             for item in page.get("Contents", ()):
                 yield item["Key"].removeprefix(self._prefix)
 
+    def drop(self, key: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
 
 def _status(error: ClientError) -> int:
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +13,7 @@ from config.site import Site
 from kcl_app import plugins
 from kcl_app.core.decode import Decoder
 from kcl_app.core.flow import Rules
+from kcl_app.family import Family
 from kcl_app.fanout import Fanout
 from kcl_app.life import read_life
 from kcl_app.opencut import Limits
@@ -40,6 +40,7 @@ class Wiring:
             raise Stopped(
                 f"{site.lake_url} has no life yet: start the shard through tapeline worker"
             )
+        family = Family(site.client("kinesis"), settings.stream.name)
         return ShardProcessor(
             store=store,
             sinks=Fanout(plugins.build(settings.sinks, site), store),
@@ -51,7 +52,8 @@ class Wiring:
             sleep=time.sleep,
             limits=limits(settings),
             pace=pace(settings),
-            parents=parents(site),
+            parents=family.parents,
+            children=family.children,
             retention=retention(site, life.id),
             values=values(settings),
         )
@@ -95,18 +97,3 @@ def retention(site: Site, life: str) -> StreamRetention:
     """What the stream still holds, and the marks of quiet shards in the lake."""
     marks = QuietMarks(site.client("s3"), site.bucket, site.prefix, life)
     return StreamRetention(site.client("kinesis"), site.settings.stream.name, marks)
-
-
-def parents(site: Site) -> Callable[[str], list[str]]:
-    """Asks the stream, when a shard begins at its head, which shards it came from."""
-
-    def of(shard: str) -> list[str]:
-        pages = site.client("kinesis").get_paginator("list_shards")
-        for page in pages.paginate(StreamName=site.settings.stream.name):
-            for described in page["Shards"]:
-                if described["ShardId"] == shard:
-                    named = ("ParentShardId", "AdjacentParentShardId")
-                    return [described[name] for name in named if name in described]
-        raise Stopped(f"shard {shard} is not in stream {site.settings.stream.name} any more")
-
-    return of

@@ -219,6 +219,9 @@ class MemoryStore:
     def list(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self.bodies if key.startswith(prefix)))
 
+    def drop(self, key: str) -> None:
+        self.bodies.pop(key, None)
+
 
 @dataclasses.dataclass
 class _Opened:

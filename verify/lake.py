@@ -39,7 +39,7 @@ class Lake(Protocol):
 
 @dataclass
 class StoreLake:
-    """A lake over the four calls of ``core.store``: for models in memory."""
+    """A lake over the calls of ``core.store``: for models in memory."""
 
     store: Store
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

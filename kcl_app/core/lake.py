@@ -15,7 +15,17 @@ def cut_key(life: str, shard: str, after: Position | None) -> str:
 
 def snapshot_key(life: str, shard: str, at: Position | None) -> str:
     """The state after the record at ``at``; ``HEAD`` before a shard's first record."""
-    return f"snapshots/{life}/{shard}/{key_after(at)}.arrow"
+    return f"{snapshots_of(life, shard)}{key_after(at)}.arrow"
+
+
+def snapshots_of(life: str, shard: str) -> str:
+    """The prefix of a shard's snapshots."""
+    return f"snapshots/{life}/{shard}/"
+
+
+def begun_key(life: str, shard: str) -> str:
+    """The mark of a child shard that has been checkpointed at least once."""
+    return f"control/begun/{life}/{shard}"
 
 
 def object_key(record: CutRecord, entry: ObjectEntry) -> str:

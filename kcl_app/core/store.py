@@ -1,4 +1,4 @@
-"""The port to whatever holds the lake's control objects: four calls."""
+"""The port to whatever holds the lake's control objects: five calls."""
 
 from __future__ import annotations
 
@@ -23,3 +23,7 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Keys below ``prefix`` in text order."""
+
+    def drop(self, key: str) -> None:
+        """Nothing stands at ``key`` afterwards. Only for snapshots that no start can need
+        (``kcl_app.collect``); all else stands for good."""

@@ -64,6 +64,10 @@ class Bodies:
     def list(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self.bodies if key.startswith(prefix)))
 
+    def drop(self, key: str) -> None:
+        self._burn()
+        self.bodies.pop(key, None)
+
     def open(self) -> None: ...
 
     def close(self) -> None: ...

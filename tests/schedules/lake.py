@@ -1,4 +1,4 @@
-"""A lake in memory, behind the same two doors: the store's four calls and a cold sink."""
+"""A lake in memory, behind the same two doors: the store's five calls and a cold sink."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ class GatedStore:
     def list(self, prefix: str) -> Iterator[str]:
         self.gate(f"list {prefix}")
         return iter(sorted(key for key in self.lake.bodies if key.startswith(prefix)))
+
+    def drop(self, key: str) -> None:
+        self.gate(f"drop {key}")
+        self.lake.bodies.pop(key, None)
 
 
 @dataclass

@@ -52,6 +52,9 @@ class MemoryStore:
     def list(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self.bodies if key.startswith(prefix)))
 
+    def drop(self, key: str) -> None:
+        self.bodies.pop(key, None)
+
 
 def parquet(table: str, rows: list[Row]) -> bytes:
     schema = TABLES[table].arrow
