@@ -6,12 +6,13 @@ Rules:
    it: a clock that never runs backwards), and among the last ``most`` ids.
 2. The first counts, later ones are left out. Ticks without an id are never repeats.
 3. What is forgotten is decided record by record, so any cutting gives the same repeats.
+   Only a key that is there already needs the decision: all others are taken at once.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,13 +34,20 @@ class Horizon:
 
 
 class Repeats:
-    """The ids of a shard within the horizon."""
+    """The ids of a shard within the horizon.
+
+    Accepted ids are numbered. ``_seen`` has each key's last number; key and time of number
+    ``k`` stand at ``k - _base``, those before ``_first`` are forgotten.
+    """
 
     def __init__(self, horizon: Horizon) -> None:
         self.horizon = horizon
         self._reach = int(horizon.seconds * SECOND)
         self._seen: dict[str, int] = {}
-        self._order: deque[str] = deque()
+        self._keys: list[str] = []
+        self._times: list[int] = []
+        self._base = 0
+        self._first = 0
         self._clock = _BEGIN
 
     def __len__(self) -> int:
@@ -51,52 +59,88 @@ class Repeats:
             return None
         clock = np.maximum.accumulate(np.maximum(ticks["arrival"], self._clock))
         self._clock = int(clock[-1])
-        named = [row for row, name in enumerate(ticks["id"].tolist()) if name is not None]
-        if not named:
-            return None
-        keys = list(map(_key, ticks["symbol"][named].tolist(), ticks["id"][named].tolist()))
-        times = clock[named].tolist()
-        if self._seen.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
-            self._remember(keys, times)
-            return None
-        repeated = [
-            row for row, *seen in zip(named, keys, times, strict=True) if self._known(*seen)
-        ]
-        if not repeated:
-            return None
-        fresh = np.ones(ticks.size, dtype=bool)
-        fresh[repeated] = False
-        return fresh
+        symbols, names = ticks["symbol"].tolist(), ticks["id"].tolist()
+        # Symbols hold no control character, so a key stands for one symbol and one id.
+        keys = [f"{symbol}\0{name}" for symbol, name in zip(symbols, names, strict=True)]
+        if type(None) not in set(map(type, names)):
+            return _all_but(self._accept(keys, clock.tolist()), ticks.size)
+        named = [row for row, name in enumerate(names) if name is not None]
+        found = self._accept([keys[row] for row in named], clock[named].tolist())
+        return _all_but([named[place] for place in found], ticks.size)
 
-    def _remember(self, keys: list[str], times: list[int]) -> None:
-        self._seen.update(zip(keys, times, strict=True))
-        self._order.extend(keys)
-        self._forget(times[-1])
+    def _accept(self, keys: Sequence[str], times: Sequence[int]) -> Sequence[int]:
+        """Places of the repeats; all other keys are remembered. ``times`` never fall."""
+        if not keys:
+            return ()
+        self._forget(times[0])
+        ahead, known = self._base + len(self._keys), len(self._seen)
+        numbers = range(ahead, ahead + len(keys))
+        last = list(map(self._seen.setdefault, keys, numbers))
+        repeated: list[int] = []
+        if len(self._seen) - known < len(keys):
+            there = np.flatnonzero(np.array(last) != np.array(numbers)).tolist()
+            repeated = self._repeated(keys, times, last, there)
+        if repeated:
+            left_out = set(repeated)
+            rows = [row for row in range(len(keys)) if row not in left_out]
+            keys, times = [keys[row] for row in rows], [times[row] for row in rows]
+            self._seen.update(zip(keys, range(ahead, ahead + len(keys)), strict=True))
+        self._keys += keys
+        self._times += times
+        self._forget(self._times[-1])
+        return repeated
 
-    def _known(self, key: str, now: int) -> bool:
-        self._forget(now)
-        if key in self._seen:
-            return True
-        self._seen[key] = now
-        self._order.append(key)
-        self._forget(now)
-        return False
+    def _repeated(
+        self, keys: Sequence[str], times: Sequence[int], last: Sequence[int], there: Sequence[int]
+    ) -> list[int]:
+        """Which of the rows ``there``, whose keys were accepted before as ``last``, are repeats.
+
+        Row by row: what lies beyond the row's horizon is forgotten, and accepted again.
+        """
+        ahead = self._base + len(self._keys)
+        repeated: list[int] = []
+        again: dict[str, int] = {}
+        for row in there:
+            number = again.get(keys[row], last[row])
+            if number < ahead:
+                at = self._times[number - self._base]
+            else:
+                at = times[number - ahead]
+                number -= bisect_left(repeated, number - ahead)
+            behind = ahead + row - len(repeated) - number
+            if times[row] - at <= self._reach and behind <= self.horizon.most:
+                repeated.append(row)
+            else:
+                again[keys[row]] = ahead + row
+        self._seen.update(again)
+        return repeated
 
     def _forget(self, now: int) -> None:
         """Let go what lies beyond the horizon of ``now``."""
-        seen, order = self._seen, self._order
-        while order and (len(order) > self.horizon.most or now - seen[order[0]] > self._reach):
-            del seen[order.popleft()]
+        begin = self._first - self._base
+        old = bisect_left(self._times, now - self._reach, lo=begin)
+        end = max(old, len(self._keys) - self.horizon.most)
+        for number, key in enumerate(self._keys[begin:end], self._first):
+            if self._seen[key] == number:
+                del self._seen[key]
+        self._first = self._base + max(begin, end)
+        if 2 * end > len(self._keys):
+            del self._keys[:end], self._times[:end]
+            self._base = self._first
 
     def copy(self) -> Repeats:
         twin = Repeats(self.horizon)
-        twin._seen, twin._order = self._seen.copy(), self._order.copy()
+        begin = self._first - self._base
+        twin._seen = self._seen.copy()
+        twin._keys, twin._times = self._keys[begin:], self._times[begin:]
+        twin._base = twin._first = self._first
         twin._clock = self._clock
         return twin
 
     def table(self) -> pa.Table:
         """The ids and when they came, oldest first."""
-        keys, times = list(self._order), [self._seen[key] for key in self._order]
+        begin = self._first - self._base
+        keys, times = self._keys[begin:], self._times[begin:]
         columns = {"key": pa.array(keys, pa.string()), "at": pa.array(times, pa.int64())}
         return pa.table(columns).replace_schema_metadata({_CLOCK: str(self._clock)})
 
@@ -107,12 +151,14 @@ class Repeats:
         parents = list(tables)
         clocks = [int(table.schema.metadata[_CLOCK]) for table in parents]
         every = pa.concat_tables([repeats.table(), *parents]).sort_by("at")
-        for key, at in zip(every["key"].to_pylist(), every["at"].to_pylist(), strict=True):
-            repeats._known(key, at)
+        repeats._accept(every["key"].to_pylist(), every["at"].to_pylist())
         repeats._clock = max(clocks, default=_BEGIN)
         return repeats
 
 
-def _key(symbol: str, name: str) -> str:
-    """Symbols hold no control character, so this is one to one."""
-    return f"{symbol}\0{name}"
+def _all_but(rows: Sequence[int], size: int) -> Array | None:
+    if not rows:
+        return None
+    fresh = np.ones(size, dtype=bool)
+    fresh[rows] = False
+    return fresh

@@ -117,3 +117,26 @@ def test_any_cutting_and_restart_leave_out_the_same(
     fed = whole.feed(every)
     assert sum(part.repeats for part in parts) == fed.repeats
     assert bits(Columns.joined([part.ticks for part in parts])) == bits(fed.ticks)
+
+
+def row_by_row(rows: Any, seconds: Any, most: Any) -> Any:
+    """Which rows are no repeats, by the rules read literally: a list and a clock."""
+    accepted: list[Any] = []
+    clock, fresh = 0.0, []
+    for symbol, name, arrival in rows:
+        clock = max(clock, arrival)
+        accepted = [(key, at) for key, at in accepted if clock - at <= seconds][-most:]
+        fresh.append(name is None or (symbol, name) not in [key for key, _ in accepted])
+        if fresh[-1] and name is not None:
+            accepted.append(((symbol, name), clock))
+    return fresh
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 100])
+@given(rows=st.lists(_rows, min_size=1, max_size=80), shares=cuttings())
+def test_the_rules_read_row_by_row_leave_out_the_same(most: Any, rows: Any, shares: Any) -> None:
+    every, one = tape(*rows), flow(10, most)
+    edges = [0, *placed_at(every, shares), every.size]
+    said = [price for a, b in pairwise(edges) for price in kept(one.feed(every.slice(a, b)))]
+    fresh = row_by_row(rows, 10, most)
+    assert said == [n + 1.0 for n, new in enumerate(fresh) if new]
