@@ -35,6 +35,22 @@ class Figures:
         """Lines of records that are done, whatever became of them."""
         return self.stored + self.rejects + self.repeats
 
+    @property
+    def begun(self) -> bool:
+        """True once a record has come out at the worker's other end."""
+        return bool(self.items or self.cuts)
+
+    @property
+    def waits_for(self) -> str:
+        """What the first record still waits for; empty once it has come."""
+        if self.begun:
+            return ""
+        if not self.life:
+            return "the worker, to open the lake"
+        if not self.shards or self.leased < self.shards:
+            return f"the KCL, to take its leases: {self.leased} of {self.shards} shards"
+        return "the first records"
+
 
 @dataclass
 class Gauge:

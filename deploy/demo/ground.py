@@ -86,7 +86,7 @@ class Ground:
             return LocalAws(folder).start()
         found = running.up(self.file, folder=folder, persist=False)
         if not found.started:
-            self._refuse_another()
+            raise LocalError(_in_the_way(found.running))
         return found.running
 
     def end(self, aws: LocalAws | running.Running) -> None:
@@ -116,15 +116,19 @@ class Ground:
     def _refuse_another(self) -> None:
         known, one = running.state(self.file)
         if one and known in ("running", "silent"):
-            raise LocalError(
-                f"a local AWS runs already, at {one.endpoint_url}, and --keep would leave the "
-                "demo's in its place: end it with `tapeline local down`, or leave out --keep"
-            )
+            raise LocalError(_in_the_way(one))
 
     def _stays(self) -> Path | None:
         """The folder of the local AWS that runs, if one does."""
         known, one = running.state(self.file)
         return Path(one.folder) if one and known in ("running", "silent") else None
+
+
+def _in_the_way(one: running.Running) -> str:
+    return (
+        f"a local AWS runs already, at {one.endpoint_url}, and --keep would leave the demo's in "
+        "its place: end it with `tapeline local down`, or leave out --keep"
+    )
 
 
 @contextmanager

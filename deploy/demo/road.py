@@ -24,7 +24,7 @@ from typing import Any
 from athena.engines import engine
 from config.site import Site
 from deploy.demo import injected, malformed
-from deploy.demo.figures import Figures, Gauge
+from deploy.demo.figures import Gauge
 from deploy.demo.ground import Ground
 from deploy.demo.inbox import Inbox
 from deploy.demo.outcome import Outcome
@@ -200,12 +200,12 @@ class Road:
         before, progress.figures = progress.figures, gauge.read()
         inbox.empty()
         progress.alerts = inbox.received
-        progress.waiting = _waiting(progress.figures)
-        if _begun(progress.figures) and not _begun(before):
+        progress.waiting = progress.figures.waits_for
+        if progress.figures.begun and not before.begun:
             progress.end("lease", f"{progress.figures.shards} shards")
             progress.begin("store")
         progress.told()
-        return _begun(progress.figures) and not progress.lag
+        return progress.figures.begun and not progress.lag
 
     def _standing(self) -> tuple[Any, ...]:
         return self.progress.figures, self.progress.produced, self.progress.alerts
@@ -251,18 +251,6 @@ class Road:
             inbox.empty()
         self.progress.alerts = inbox.received
         return published
-
-
-def _begun(figures: Figures) -> bool:
-    return bool(figures.items or figures.cuts)
-
-
-def _waiting(figures: Figures) -> str:
-    if not figures.life:
-        return "the worker, to open the lake"
-    if not figures.shards or figures.leased < figures.shards:
-        return f"the KCL, to take its leases: {figures.leased} of {figures.shards} shards"
-    return "" if _begun(figures) else "the first records"
 
 
 def _end(worker: Worker) -> None:
