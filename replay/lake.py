@@ -1,8 +1,8 @@
 """A life of a lake as the origin: its shards, positions and arrivals, as they stand.
 
 Rules:
-1. Read is what is checkpointed: up to the newest snapshot of each shard. So a live lake
-   may be read, and read on another time.
+1. Read is what is stored for good: up to the newest snapshot of each shard, and all of one
+   that has its END. So a live lake may be read, and read on another time.
 2. Each cut is held against its record, counts and digest, before a row of it goes on.
 3. What the life left out as repeats stays left out; nothing else is taken for one.
 """
@@ -29,6 +29,8 @@ from verify.lake import Lake
 
 CALL = 10_000
 """Records of a call, as the KCL gives at most."""
+ALL = "~"
+"""Behind every position in text order: an ended shard's snapshots may be gone."""
 DAMAGED = "`tapeline verify` says more; a damaged lake is not replayed"
 
 
@@ -99,9 +101,9 @@ class LakeOrigin:
         lead = f"cuts/{self.life}/{shard}/"
         keys = sorted(self.lake.keys(lead), key=lambda key: (HEAD not in key, key))
         states = [key.rsplit("/", 1)[-1].removesuffix(".arrow") for key in self._snapshots(shard)]
-        upto = max((state for state in states if state != HEAD), default="")
         last = self._cut(keys[-1]) if keys else None
         ended = last is not None and last.kind == "end"
+        upto = ALL if ended else max((state for state in states if state != HEAD), default="")
         first = self._cut(keys[0]).first_at if keys else None
         return Chain(tuple(keys), upto, ended, first, last.ends_at if last and ended else None)
 

@@ -164,6 +164,11 @@ def test_cuts_past_the_checkpoint_are_left_alone() -> None:
     assert replayed(origin_of(bodies)).table("ticks").num_rows == 14
 
 
+def test_a_shard_that_ended_is_read_whole_though_its_states_are_gone(original: Bodies) -> None:
+    rest = {k: body for k, body in original.bodies.items() if not k.startswith("snapshots/")}
+    same(replayed(origin_of(Bodies(rest))), original)
+
+
 def test_a_missing_object_is_damage_not_the_end(original: Bodies) -> None:
     gone = next(key for key in original.bodies if key.startswith("ticks/"))
     rest = {key: body for key, body in original.bodies.items() if key != gone}
