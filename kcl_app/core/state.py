@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from kcl_app.core import padded
-from kcl_app.core.columns import Array, text
+from kcl_app.core.columns import Array
+from kcl_app.core.symbols import Symbols
 
 _FIRST_CAPACITY = 64
 
@@ -47,14 +48,18 @@ class State:
     def __init__(self, fields: Iterable[Field]) -> None:
         declared = {field.name: field for field in (*LAST_SEEN, *fields)}
         self.fields: tuple[Field, ...] = tuple(declared.values())
-        self.symbols: list[str] = []
-        self._names = text(())
-        self._slots: dict[str, int] = {}
+        self._symbols = Symbols()
+        self._names = np.full(_FIRST_CAPACITY, None, dtype=object)
         self._columns = {field.name: field.rows(_FIRST_CAPACITY) for field in self.fields}
         self._capacity = _FIRST_CAPACITY
 
     def __len__(self) -> int:
-        return len(self.symbols)
+        return len(self._symbols)
+
+    @property
+    def symbols(self) -> list[str]:
+        """All symbols, in the order of their slots."""
+        return self._symbols.names
 
     def __getitem__(self, name: str) -> Array:
         return self._columns[name]
@@ -62,11 +67,12 @@ class State:
     def slots(self, symbols: Array) -> Array:
         """The slot of each symbol (int64); new symbols get the next ones."""
         wanted = symbols.tolist()
-        try:
-            return np.fromiter(map(self._slots.__getitem__, wanted), np.int64, len(wanted))
-        except KeyError:
-            self._admit(s for s in dict.fromkeys(wanted) if s not in self._slots)
-            return np.fromiter(map(self._slots.__getitem__, wanted), np.int64, len(wanted))
+        slots = self._symbols.find(wanted)
+        new = np.flatnonzero(slots < 0)
+        if len(new):
+            self._admit(dict.fromkeys(wanted[row] for row in new.tolist()))
+            slots = self._symbols.find(wanted)
+        return slots
 
     def names(self, slots: Array) -> Array:
         """The symbols of slots: one text object a symbol, so later look-ups are quick."""
@@ -74,26 +80,25 @@ class State:
         return names
 
     def _admit(self, symbols: Iterable[str]) -> None:
-        for symbol in symbols:
-            self._slots[symbol] = len(self.symbols)
-            self.symbols.append(symbol)
-        self._names = text(self.symbols)
+        first = len(self.symbols)
+        self._symbols.admit(symbols)
         if len(self.symbols) > self._capacity:
             self._grow(max(len(self.symbols), self._capacity * 5 // 4))
+        self._names[first : len(self.symbols)] = self.symbols[first:]
 
     def _grow(self, capacity: int) -> None:
+        room = capacity - self._capacity
         for field in self.fields:
-            more = field.rows(capacity - self._capacity)
-            self._columns[field.name] = np.concatenate([self._columns[field.name], more])
+            self._columns[field.name] = np.concatenate([self[field.name], field.rows(room)])
+        self._names = np.concatenate([self._names, np.full(room, None, dtype=object)])
         self._capacity = capacity
 
     def copy(self) -> State:
         """The same memory, independent of this one."""
         twin = State.__new__(State)
         twin.fields = self.fields
-        twin.symbols = self.symbols.copy()
-        twin._names = self._names
-        twin._slots = self._slots.copy()
+        twin._symbols = self._symbols.copy()
+        twin._names = self._names.copy()
         twin._columns = {name: column.copy() for name, column in self._columns.items()}
         twin._capacity = self._capacity
         return twin
@@ -117,8 +122,8 @@ class State:
         ahead = [
             slot
             for slot, symbol in enumerate(other.symbols)
-            if symbol not in self._slots
-            or other.last_seen(slot) > self.last_seen(self._slots[symbol])
+            if symbol not in self._symbols
+            or other.last_seen(slot) > self.last_seen(self._symbols[symbol])
         ]
         mine = self.slots(np.array([other.symbols[slot] for slot in ahead], dtype=object))
         for field in self.fields:
