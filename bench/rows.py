@@ -17,6 +17,7 @@ MINUTE = timedelta(minutes=1)
 HORIZON = timedelta(minutes=5)
 MOST_IDS = 100_000
 LAMBDA = 0.94
+UNITS = 10**8
 Z_LIMIT = 6.0
 CHANGE_LIMIT = 5.0
 GRADES = ("low", "medium", "high")
@@ -27,6 +28,7 @@ class Rolling:
     """One symbol's last twenty prices, its volatility, and which average lies above."""
 
     prices: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    units: deque[int] = field(default_factory=lambda: deque(maxlen=20))
     variance: float | None = None
     above: bool | None = None
 
@@ -42,25 +44,27 @@ class Rolling:
         else:
             row["ewma_volatility"] = None
         window.append(price)
+        self.units.append(round(price * UNITS))
         prices = list(window)
         row["sma_5"] = short = _mean(prices[-5:]) if len(prices) >= 5 else None
         row["sma_20"] = long = _mean(prices) if len(prices) == 20 else None
-        row["trend"] = self._crossed(short, long) if short and long else False
+        row["trend"] = self._crossed() if short and long else False
 
-    def _crossed(self, short: float, long: float) -> bool:
-        """Whether the short average has come to lie on the other side of the long one."""
-        if short == long:
+    def _crossed(self) -> bool:
+        """Whether the short average has come to lie on the other side of the long one.
+
+        In whole numbers: where they tie, the last bit of two means would decide.
+        """
+        units = list(self.units)
+        apart = 4 * sum(units[-5:]) - sum(units)
+        if not apart:
             return False
-        before, self.above = self.above, short > long
+        before, self.above = self.above, apart > 0
         return before is not None and before != self.above
 
 
 def _mean(prices: list[float]) -> float:
-    """Added plainly: ``sum`` compensates, and where the averages tie its last bit would decide."""
-    total = 0.0
-    for price in prices:
-        total += price
-    return total / len(prices)
+    return sum(prices) / len(prices)
 
 
 def _z_score(price: float, window: deque[float]) -> float | None:

@@ -5,6 +5,8 @@ Rules:
    (``scan``): nothing depends on how the stream was cut.
 2. Sums go from the oldest price to the newest, always. No running sums: they drift.
 3. Only + - * / and square roots: other functions differ between machines.
+4. Which of two means lies above is decided by exact sums: a tie of prices is a tie, where
+   rounded means may differ in their last bit.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from kcl_app.core.columns import Array
+from kcl_app.core.exact import PRICE_UNITS, counted
 from kcl_app.core.history import History
 from kcl_app.core.runs import Runs
 from kcl_app.core.scan import scan
@@ -21,6 +24,9 @@ WINDOW = 20
 SHORT = 5
 DECAY = 0.94
 """Lambda of RiskMetrics' daily volatility (J.P. Morgan, Technical Document, 1996)."""
+
+_NEAR = 4.0 / PRICE_UNITS
+_NEAR_SHARE = 1e-13
 
 FIELDS = (
     Field("prices", "f8", np.nan, WINDOW),
@@ -44,7 +50,7 @@ def indicators(runs: Runs, state: State, prices: Array) -> dict[str, Array]:
         "sma_20": sma_20,
         "ewma_volatility": _volatility(runs, state, window),
         "z_score": z_score(window[-1], window[:-1]),
-        "trend": _crossings(runs, state, sma_5, sma_20),
+        "trend": _crossings(runs, state, _side(window[1:], sma_5, sma_20)),
     }
 
 
@@ -89,9 +95,22 @@ def _volatility(runs: Runs, state: State, window: list[Array]) -> Array:
     return np.where(np.isnan(before), np.nan, np.sqrt(variance))
 
 
-def _crossings(runs: Runs, state: State, short: Array, long: Array) -> Array:
-    """Where the sign of short - long differs from the last one that wasn't zero."""
+def _side(window: list[Array], short: Array, long: Array) -> Array:
+    """1 where the mean of the last 5 of the 20 prices lies above that of all, -1 below, else 0.
+
+    ``short`` and ``long``, the rounded means, decide where they are further apart than
+    rounding and the count in 1e-8 could put them; elsewhere whole numbers do.
+    """
     side = (short > long).astype(np.int8) - (short < long).astype(np.int8)
+    rows = np.flatnonzero(np.abs(short - long) <= _NEAR + _NEAR_SHARE * long)
+    if len(rows):
+        units = [counted(prices[rows], PRICE_UNITS) for prices in window]
+        side[rows] = np.sign(WINDOW // SHORT * np.sum(units[-SHORT:], 0) - np.sum(units, 0))
+    return side
+
+
+def _crossings(runs: Runs, state: State, side: Array) -> Array:
+    """Where the side differs from the last one that wasn't a tie."""
     carried = state["trend"][runs.slots]
     upto = runs.latest(side != 0)
     signed = np.where(upto >= 0, side[upto], carried[runs.group])
