@@ -88,8 +88,11 @@ def _run(
     site: Site, target: Site, named: list[str], reading: dict[str, Any], as_json: bool
 ) -> None:
     from config.load import SettingsError
+    from kcl_app.core.snapshot import UnknownSnapshot
     from kcl_app.fanout import SinkFailed
+    from kcl_app.life import LifeError
     from kcl_app.stopped import Stopped
+    from kcl_app.store import StoreError
     from producer.clock import until_signalled
     from producer.source import SourceError
     from replay import ReplayError
@@ -102,7 +105,9 @@ def _run(
             done = backfill(site, origin, target, progress, clock.stopped)
     except SettingsError as wrong:
         fail(str(wrong), code=2)
-    except (ReplayError, SourceError, Stopped, SinkFailed) as wrong:
+    except (ReplayError, SourceError, Stopped, SinkFailed, StoreError) as wrong:
+        fail(str(wrong))
+    except (LifeError, UnknownSnapshot) as wrong:
         fail(str(wrong))
     except KeyboardInterrupt:
         fail("interrupted: the same command goes on from the last checkpoint")

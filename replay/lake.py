@@ -114,7 +114,10 @@ class LakeOrigin:
         body = self.lake.body(key)
         if body is None:
             raise ReplayError(f"{key} was deleted from {self.url}; {DAMAGED}")
-        return parse(body)
+        try:
+            return parse(body)
+        except ValueError as wrong:
+            raise ReplayError(f"{key} of {self.url} is no cut record: {wrong}") from wrong
 
     def _cuts(self, shard: str, after: Position | None) -> Iterator[CutRecord]:
         """Done cuts that end behind ``after``."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from config.load import SettingsError
 from config.settings import Settings, SinkUse
 from config.site import Site
 from kcl_app import plugins
@@ -96,8 +97,11 @@ def replay(
 
 def rules_for(settings: Settings, origin: Origin) -> Rules:
     """The rules of the settings. No bars for hot sinks; and what a life has accepted is not
-    asked again whether it is a repeat."""
-    chosen = replace(rules(settings), watermark=None)
+    asked again whether it is a repeat. Raises SettingsError."""
+    try:
+        chosen = replace(rules(settings), watermark=None)
+    except ValueError as wrong:
+        raise SettingsError(str(wrong)) from wrong
     if isinstance(origin, LakeOrigin):
         return replace(chosen, horizon=Horizon(most=0))
     return chosen

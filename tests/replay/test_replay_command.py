@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import replay as command
+from config.load import SettingsError
 from config.site import Site
 from kcl_app.core.lake import LIFE
 from kcl_app.life import Life, LifeError, open_life
@@ -222,6 +223,16 @@ def test_wrong_usage_ends_with_two(
     answer = run(beside("tape"), *words)
     assert answer.exit_code == 2
     assert said in answer.stderr
+
+
+def test_windows_that_cannot_be_are_refused_before_anything_is_written(
+    beside: Callable[[str], Site], make_site: MakeSite, file: str
+) -> None:
+    site, to = beside("tape"), beside("backfill")
+    wrong = make_site({"lake.bucket": site.bucket, "windows.intervals": ["7m"]})
+    with pytest.raises(SettingsError, match="interval '7m'"):
+        replay(wrong, file_origin(wrong, [file], {}, print), to)
+    assert list(lake_store(to).list("")) == []
 
 
 def test_a_line_that_cannot_be_read_is_named(beside: Callable[[str], Site], file: str) -> None:
