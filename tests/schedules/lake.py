@@ -23,26 +23,33 @@ class Lake:
     bodies: dict[str, bytes] = field(default_factory=dict)
     objects: dict[str, pa.Table] = field(default_factory=dict)
 
-    def cuts(self) -> list[CutRecord]:
-        found = (parse(body) for key, body in self.bodies.items() if key.startswith("cuts/"))
-        return list(found)
+    def cuts(self, life: str = "") -> list[CutRecord]:
+        lead = f"cuts/{life}"
+        return [parse(body) for key, body in self.bodies.items() if key.startswith(lead)]
 
-    def table(self, name: str) -> pa.Table:
-        """All rows of a table, in the order of their cuts' names."""
-        parts = [t for key, t in sorted(self.objects.items()) if key.startswith(f"{name}/")]
+    def table(self, name: str, life: str = "") -> pa.Table:
+        """All rows of a table (of one life), in the order of their cuts' names."""
+        named = [key for key in sorted(self.objects) if key.startswith(f"{name}/")]
+        parts = [self.objects[key] for key in named if f"/{life}" in key]
         return pa.concat_tables(parts) if parts else pa.table({})
 
 
 @dataclass
 class GatedStore:
-    """``core.store.Store`` of one worker; each call passes its gate."""
+    """``core.store.Store`` of one worker; each call passes its gate.
+
+    Where ``answer_lost`` says so, a create is done, its answer gets lost, and the retry
+    meets its own work.
+    """
 
     lake: Lake
     gate: Gate
+    answer_lost: Callable[[], bool] = lambda: False
 
     def create(self, key: str, body: bytes) -> bool:
         self.gate(f"create {key}")
-        return self.lake.bodies.setdefault(key, body) is body
+        made = self.lake.bodies.setdefault(key, body) is body
+        return made and not self.answer_lost()
 
     def put_once(self, key: str, body: bytes) -> None:
         self.gate(f"put {key}")

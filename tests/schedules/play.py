@@ -1,4 +1,4 @@
-"""Plays one drawn schedule through the real processor, then lets a sound worker finish."""
+"""Plays one drawn schedule through the real processor, then lets sound workers finish."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
 from kcl_app.opencut import Limits
 from kcl_app.processor import Pace, ShardProcessor
 from tests.schedules.lake import GatedSinks, GatedStore, Lake
-from tests.schedules.shard import Call, Checkpointer, Shard, initialize, tape
+from tests.schedules.shard import (
+    REFUSALS,
+    Call,
+    Checkpointer,
+    Shard,
+    family,
+    initialize,
+    tape,
+)
 from tests.schedules.stage import Actor
 
-LIFE = "abcd1234"
+LIFE, NEXT_LIFE = "abcd1234", "efgh5678"
 RULES = Rules(
     "America/New_York", (window("1m"), window("1h")), (ChangeRule(), ZScoreRule(2.0), TrendRule())
 )
@@ -53,87 +61,140 @@ class Upload(Future[Any]):
         return super().result()
 
 
+class Broken(Exception):
+    """A store, a sink or the network failed past its retries: an error, hence a crash."""
+
+
 @dataclass
 class Stage:
-    """One shard, one lake, and all workers that ever had the shard."""
+    """A stream, a lake, and all workers that ever had one of its shards.
+
+    ``fails`` is the chance that a call fails; ``anew`` whether a new life may begin.
+    """
 
     draw: Random
     records: int = 24
     make: Callable[..., ShardProcessor] = ShardProcessor
+    shape: str = "one"
+    fails: float = 0.0
+    anew: bool = False
     lake: Lake = field(default_factory=Lake)
     clock: float = 0.0
+    life: str = LIFE
 
     def __post_init__(self) -> None:
-        self.shard = Shard(tape(self.records))
-        self.zombies: list[Actor] = []
+        self.tape = tape(self.records)
+        self.old: list[Shard] = []
         self.errors: list[BaseException] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.shards = family(self.shape, self.tape)
+        for shard in self.shards:
+            shard.refuse = self._refusal
 
     def play(self, steps: int) -> None:
-        """Draw ``steps`` moves; then everyone else is gone and one worker finishes."""
-        for _ in range(steps):
+        """Draw ``steps`` moves; then everyone else is gone and sound workers finish."""
+        new_life = self.draw.randrange(steps) if self.anew else -1
+        for step in range(steps):
+            if step == new_life:
+                self._begin_new_life()
             self._move()
-        for zombie in self.zombies:
-            zombie.kill()
-        self._end_owner()
-        self.finish()
+        for shard in (*self.old, *self.shards):
+            self._end_all(shard)
+        self.fails = 0
+        for shard in self.shards:
+            self.finish(shard)
 
-    def finish(self) -> None:
+    def finish(self, shard: Shard) -> None:
         """A sound worker alone, until the shard is done. More than a few tries is a failure."""
         for _ in range(3):
-            if self.shard.ended:
+            if shard.ended:
                 return
-            self._start(calm=True)
-            owner = self.shard.owner
+            self._start(shard, calm=True)
+            owner = shard.owner
             assert owner is not None
             while not owner.done:
                 owner.go()
-            self._end_owner()
-        assert self.shard.ended, [repr(error) for error in self.errors]
+            self._end_owner(shard)
+        assert shard.ended, [repr(error) for error in self.errors]
+
+    def _begin_new_life(self) -> None:
+        """Another prefix and lease table; who worked on the old life goes on as a zombie."""
+        for shard in self.shards:
+            if shard.owner is not None:
+                shard.zombies.append(shard.owner)
+                shard.owner = None
+        self.old, self.life = self.shards, NEXT_LIFE
+        self._begin()
+
+    # --- one move ------------------------------------------------------------------
 
     def _move(self) -> None:
-        owner = self.shard.owner
+        shard = self.draw.choice(self._open())
+        owner = shard.owner
         if owner is None or owner.done:
-            self._end_owner()
-            if not self.shard.ended:
-                self._start()
+            self._end_owner(shard)
+            if shard in self.shards and not shard.ended:
+                self._start(shard)
+            elif shard.zombies:
+                self._move_zombie(shard)
             return
         roll = self.draw.random()
         if roll < 0.02:
-            self._end_owner()
-        elif roll < 0.07 and len(self.zombies) < 3:
-            self.zombies.append(owner)
-            self._start()
-        elif roll < 0.10 + 0.2 * len(self.zombies) and self.zombies:
-            self._move_zombie()
+            self._end_owner(shard)
+        elif roll < 0.07 and len(shard.zombies) < 3:
+            shard.zombies.append(owner)
+            self._start(shard)
+        elif roll < 0.10 + 0.2 * len(shard.zombies) and shard.zombies:
+            self._move_zombie(shard)
         else:
             owner.go()
 
-    def _move_zombie(self) -> None:
-        zombie = self.draw.choice(self.zombies)
+    def _open(self) -> list[Shard]:
+        """Shards to be worked on: the KCL gives out a child when its parents have ended."""
+        ended = {shard.name for shard in self.shards if shard.ended}
+        open_ = [s for s in self.shards if not s.ended and ended.issuperset(s.parents)]
+        return open_ + [s for s in (*self.old, *self.shards) if s.zombies] or self.shards
+
+    def _move_zombie(self, shard: Shard) -> None:
+        zombie = self.draw.choice(shard.zombies)
         if self.draw.random() < 0.03:
             zombie.kill()
         zombie.go()
         if zombie.done:
-            self.zombies.remove(zombie)
-            self._note(zombie)
+            shard.zombies.remove(zombie)
+            self._note(zombie, owned=False)
 
-    def _end_owner(self) -> None:
-        if self.shard.owner is not None:
-            self.shard.owner.kill()
-            self._note(self.shard.owner)
-            self.shard.owner = None
+    def _end_owner(self, shard: Shard) -> None:
+        if shard.owner is not None:
+            shard.owner.kill()
+            self._note(shard.owner, owned=True)
+            shard.owner = None
 
-    def _note(self, actor: Actor) -> None:
-        if actor.error is not None:
-            self.errors.append(actor.error)
+    def _end_all(self, shard: Shard) -> None:
+        for zombie in shard.zombies:
+            zombie.kill()
+        shard.zombies.clear()
+        self._end_owner(shard)
 
-    def _start(self, calm: bool = False) -> None:
-        self.shard.owner = Actor(lambda actor: self._work(actor, calm))
+    def _note(self, actor: Actor, owned: bool) -> None:
+        """Keep an error, unless it is one that must happen."""
+        error = actor.error
+        slept = not owned and "has gone on with the shard" in str(error)
+        drawn = isinstance(error, Broken) or "InvalidStateException" in str(error)
+        if error is not None and not slept and not drawn:
+            self.errors.append(error)
 
-    def _work(self, actor: Actor, calm: bool) -> None:
+    # --- one worker ----------------------------------------------------------------
+
+    def _start(self, shard: Shard, calm: bool = False) -> None:
+        draw, life = Random(self.draw.random()), self.life
+        shard.owner = Actor(lambda actor: self._work(shard, life, actor, draw, calm))
+
+    def _work(self, shard: Shard, life: str, actor: Actor, draw: Random, calm: bool) -> None:
         """The daemon's side of one worker's life."""
-        shard, draw = self.shard, Random(self.draw.random())
-        processor = self._processor(actor, draw)
+        processor = self._processor(life, actor, draw)
         checkpointer = Checkpointer(shard, actor)
         at = shard.cursor()
         processor.initialize(initialize(shard, checkpointer))
@@ -151,16 +212,36 @@ class Stage:
                 return
         processor.shard_ended(Call(checkpointer))
 
-    def _processor(self, actor: Actor, draw: Random) -> ShardProcessor:
+    def _processor(self, life: str, actor: Actor, draw: Random) -> ShardProcessor:
+        gate = self._gate(actor, draw)
         return self.make(
-            store=GatedStore(self.lake, actor.gate),
-            sinks=GatedSinks(self.lake, actor.gate),
+            store=GatedStore(self.lake, gate, lambda: draw.random() < self.fails),
+            sinks=GatedSinks(self.lake, gate),
             decoder=DECODER,
             rules=RULES,
-            life=LIFE,
+            life=life,
             writer=Later(draw),
             now=lambda: self.clock,
             sleep=lambda seconds: None,
             limits=Limits(draw.choice((3, 8, 50)), 10_000, draw.choice((1, 2, 32))),
             pace=Pace(60, 5, draw.choice((0, 30)), draw.choice((1, 3))),
+            parents=self._parents,
+            children=self._children,
         )
+
+    def _gate(self, actor: Actor, draw: Random) -> Callable[[str], None]:
+        def gate(at: str) -> None:
+            actor.gate(at)
+            if draw.random() < self.fails:
+                raise Broken(at)
+
+        return gate
+
+    def _refusal(self) -> str:
+        return self.draw.choice(REFUSALS) if self.draw.random() < 3 * self.fails else ""
+
+    def _parents(self, shard: str) -> tuple[str, ...]:
+        return next(s.parents for s in self.shards if s.name == shard)
+
+    def _children(self, shard: str) -> list[str]:
+        return [s.name for s in self.shards if shard in s.parents]

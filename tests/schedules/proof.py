@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from kcl_app.collect import KEPT
+from kcl_app.core.cut import CutRecord
 from kcl_app.core.flow import Flow
-from kcl_app.core.tables import to_arrow
+from kcl_app.core.lake import object_key
+from kcl_app.core.tables import bars_to_arrow, to_arrow
 from tests.schedules.lake import Lake
 from tests.schedules.play import DECODER, RULES
 from tests.schedules.shard import Shard
 
 PLACE = ("sequence", "sub_sequence", "line")
+MOST_SNAPSHOTS = 3 * KEPT
+"""A shard's: the kept ones, and those that crashes left ahead of their checkpoint."""
 
 
 def rows(table: pa.Table, *more: str) -> list[tuple[Any, ...]]:
@@ -21,40 +27,36 @@ def rows(table: pa.Table, *more: str) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in table.sort_by(by).to_pylist()] if len(table) else []
 
 
-def prove(lake: Lake, shard: Shard) -> None:
+def prove(lake: Lake, shards: Sequence[Shard], life: str) -> None:
     """Raises AssertionError where a row is missing, doubled or different."""
-    decoded = DECODER.decode(shard.records)
-    fed = Flow(shard.name, RULES).feed(decoded.ticks)
-    assert rows(lake.table("ticks")) == rows(to_arrow("ticks", fed.ticks, shard.name))
-    assert rows(lake.table("rejects")) == rows(to_arrow("rejects", decoded.rejects, shard.name))
-    assert rows(lake.table("anomalies"), "kind") == rows(
-        to_arrow("anomalies", fed.anomalies, shard.name), "kind"
-    )
-    assert final_bars(lake) == unbroken_bars(shard)
-    listed = {o for cut in lake.cuts() for o in _keys(cut)}
-    assert set(lake.objects) == listed
+    want = unbroken(shards)
+    for table, *more in (("ticks",), ("rejects",), ("anomalies", "kind")):
+        assert rows(lake.table(table, life), *more) == rows(want[table], *more), table
+    assert _merged(lake.table("bars", life).to_pylist()) == _merged(want["bars"].to_pylist())
+    assert set(lake.objects) <= {key for cut in lake.cuts() for key in _keys(cut)}
+    snapshots = [key for key in lake.bodies if key.startswith(f"snapshots/{life}/")]
+    assert len(snapshots) <= MOST_SNAPSHOTS * len(shards), snapshots
 
 
-def _keys(cut: Any) -> list[str]:
-    from kcl_app.core.lake import object_key
-
+def _keys(cut: CutRecord) -> list[str]:
     return [object_key(cut, entry) for entry in cut.objects]
 
 
-def final_bars(lake: Lake) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """Each window's value: the highest revision of each part, parts added up."""
-    return _merged(lake.table("bars").to_pylist())
-
-
-def unbroken_bars(shard: Shard) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    flow = Flow(shard.name, RULES)
-    fed = flow.feed(DECODER.decode(shard.records).ticks)
-    found = []
-    for interval, bars in flow.close(fed.ticks).items():
-        found += [
-            {"interval": interval, **row} for row in to_arrow("bars", bars, shard.name).to_pylist()
-        ]
-    return _merged(found)
+def unbroken(shards: Sequence[Shard]) -> dict[str, pa.Table]:
+    """All tables as one worker a shard leaves them that nothing befalls."""
+    finals: dict[str, bytes] = {}
+    found: dict[str, list[pa.Table]] = {}
+    for shard in shards:
+        parents = [finals[parent] for parent in shard.parents]
+        flow = Flow.restore(shard.name, RULES, parents)
+        decoded = DECODER.decode(shard.records)
+        fed = flow.feed(decoded.ticks)
+        tables = {"ticks": fed.ticks, "rejects": decoded.rejects, "anomalies": fed.anomalies}
+        for name, columns in tables.items():
+            found.setdefault(name, []).append(to_arrow(name, columns, shard.name))
+        found.setdefault("bars", []).append(bars_to_arrow(flow.close(fed.ticks), shard.name))
+        finals[shard.name] = flow.snapshot()
+    return {name: pa.concat_tables(tables) for name, tables in found.items()}
 
 
 def _merged(found: list[dict[str, Any]]) -> dict[tuple[Any, ...], tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ from amazon_kclpy.checkpoint_error import CheckpointError
 from kcl_app.core.position import Position
 from kcl_app.core.records import Records
 from tests.schedules.stage import Actor
+
+REFUSALS = ("ThrottlingException", "KinesisClientLibDependencyException", "InvalidStateException")
+"""Two that are tried again, and one that ends the worker."""
 
 FIRST_SEQUENCE = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898
 DAY_MS = 86_400_000
@@ -49,14 +53,20 @@ def _tick(n: int, symbol: str, line: int) -> bytes:
 
 @dataclass
 class Shard:
-    """Records, and the lease's checkpoint; ``owner`` is the only one who may move it."""
+    """Records, and the lease's checkpoint; ``owner`` is the only one who may move it.
+
+    ``zombies`` had the lease before, and go on when the schedule lets them.
+    """
 
     records: Records
     name: str = "shardId-000000000000"
+    parents: tuple[str, ...] = ()
     checkpoint: Position | None = None
     ended: bool = False
     owner: Actor | None = None
+    zombies: list[Actor] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    refuse: Callable[[], str] = lambda: ""
 
     def cursor(self) -> int:
         """Index of the first record after the checkpoint."""
@@ -65,6 +75,45 @@ class Shard:
         if at is None:
             return 0
         return next((i for i in positions if self.records.position(i) > at), len(self.records))
+
+
+SHAPES: dict[str, tuple[tuple[tuple[int, ...], str, float, float], ...]] = {
+    "one": (((), "AB", 0, 1),),
+    "split": (((), "AB", 0, 0.4), ((0,), "A", 0.4, 1), ((0,), "B", 0.4, 1)),
+    "merge": (((), "A", 0, 0.6), ((), "B", 0, 0.6), ((0, 1), "AB", 0.6, 1)),
+    "split and merge": (
+        ((), "AB", 0, 0.3),
+        ((0,), "A", 0.3, 0.7),
+        ((0,), "B", 0.3, 0.7),
+        ((1, 2), "AB", 0.7, 1),
+    ),
+    "one child stays empty": (((), "AB", 0, 0.5), ((0,), "", 0.5, 1), ((0,), "AB", 0.5, 1)),
+    "no record before the split": (((), "AB", 0, 0), ((0,), "A", 0, 1), ((0,), "B", 0, 1)),
+}
+"""How a stream is resharded: each shard's parents, whose symbols it gets, from when to when."""
+
+
+def family(shape: str, records: Records) -> list[Shard]:
+    """The shards of a stream of that shape, parents before children."""
+    shards: list[Shard] = []
+    for parents, symbols, start, stop in SHAPES[shape]:
+        part = records.slice(int(start * len(records)), int(stop * len(records)))
+        names = tuple(shards[parent].name for parent in parents)
+        name = f"shardId-{len(shards):012d}"
+        shards.append(Shard(_keyed(part, symbols), name, parents=names))
+    return shards
+
+
+def _keyed(records: Records, symbols: str) -> Records:
+    """A symbol is its partition key, so all of it moves to one child."""
+    kept = [n for n, key in enumerate(records.keys) if key[0] in symbols]
+    return Records(
+        [records.sequences[n] for n in kept],
+        [records.subs[n] for n in kept],
+        [records.arrivals[n] for n in kept],
+        [records.keys[n] for n in kept],
+        [records.data[n] for n in kept],
+    )
 
 
 @dataclass
@@ -80,6 +129,8 @@ class Checkpointer:
             raise CheckpointError("ShutdownException")
         if self.shard.refusals:
             raise CheckpointError(self.shard.refusals.pop())
+        if refusal := self.shard.refuse():
+            raise CheckpointError(refusal)
         if sequence is None:
             self.shard.ended = True
         else:

@@ -1,0 +1,254 @@
+"""What faults are played on: an emulator, a proxy before it, a producer, and workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+import numpy as np
+import psutil
+
+from config.load import nested, restore
+from config.site import Site
+from deploy.local.emulator import HOST, LocalAws
+from glue.plan import apply, plan
+from glue.stack import resources
+from kcl_app.core.position import Position
+from kcl_app.gap import standing
+from kcl_app.jvm import find, kill_group
+from kcl_app.life import read_life
+from kcl_app.run_folder import worker_id
+from kcl_app.wiring import lake_store
+from kcl_app.worker import Worker
+from producer.call import Stored
+from producer.clock import Clock
+from producer.manifest import Manifest, run_id
+from producer.produce import kinesis
+from producer.publish import Publisher
+from producer.queue import Record
+from producer.source import Source, Ticks
+from tests.faults.proxy import Proxy
+
+SHARDS = 2
+SYMBOLS = 24
+LOOK_S = 0.2
+
+
+class Stuck(Exception):
+    """What was waited for did not come. The text says what."""
+
+
+@dataclass
+class Steady(Source):
+    """Ticks of 24 symbols, as they happen, until asked to stop."""
+
+    live: ClassVar[bool] = True
+    per_second: int = 40
+
+    def batches(self) -> Iterator[Ticks]:
+        number = 0
+        while not self.clock.stopped():
+            at = int(self.clock.now() * 1_000_000)
+            count = self.per_second // 4
+            rows = [self._tick(number + n, at + n) for n in range(count)]
+            yield Ticks(rows, np.arange(at, at + count))
+            number += count
+            self.clock.wait(0.25)
+
+    def _tick(self, n: int, at: int) -> dict[str, Any]:
+        price = 100 + n * 7919 % 1000 / 100
+        return {"symbol": f"S{n % SYMBOLS}", "timestamp": at, "price": price, "volume": n % 9}
+
+
+class Tips(Manifest):
+    """A manifest that remembers the newest sequence number of each shard."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.tips: dict[str, int] = {}
+
+    def note(self, record: Record, stored: Stored) -> None:
+        super().note(record, stored)
+        at = int(stored.sequence)
+        self.tips[stored.shard] = max(at, self.tips.get(stored.shard, 0))
+
+
+class Producing:
+    """A producer in a thread of its own; it speaks to the emulator past the proxy."""
+
+    def __init__(self, site: Site) -> None:
+        self._stop = threading.Event()
+        self._clock = Clock(wait=self._stop.wait, stopped=self._stop.is_set)
+        run = run_id(time.time(), os.urandom(3).hex())
+        self.manifest = Tips(site.client("s3"), site.bucket, site.prefix, run, self._clock)
+        name = site.settings.stream.name
+        self._publisher = Publisher(kinesis(site), name, run, self._clock, self.manifest)
+        self._thread = threading.Thread(target=self._produce, daemon=True)
+        self._thread.start()
+
+    def _produce(self) -> None:
+        source = Steady()
+        source.clock = self._clock
+        self._publisher.publish(source.batches())
+        self.manifest.flush()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def newer(self, count: int) -> dict[str, int]:
+        """Each shard's newest sequence number, once all are newer than when asked."""
+        before = dict(self.manifest.tips)
+        until(lambda: self._moved(before, count), 60, "the producer to go on")
+        return dict(self.manifest.tips)
+
+    def _moved(self, before: dict[str, int], count: int) -> bool:
+        now = dict(self.manifest.tips)
+        return len(now) == count and all(now[shard] > before.get(shard, 0) for shard in now)
+
+
+class Ground:
+    """Everything a fault can strike. A context: at its end nothing is left running."""
+
+    def __init__(self, folder: Path, draw: Random) -> None:
+        self.folder = folder
+        self.draw = draw
+        self.workers: dict[int, Worker] = {}
+        self._ends: dict[str, Position | None] = {}
+
+    def __enter__(self) -> Ground:
+        with ExitStack() as stack:
+            aws = stack.enter_context(LocalAws(self.folder / "aws"))
+            self.proxy = stack.enter_context(Proxy(HOST, aws.port, Random(self.draw.random())))
+            self.site = self._site(aws.endpoint_url)
+            for _ in apply(list(plan(resources(self.site)))):
+                pass
+            stack.callback(self._end_all)
+            self.start(0)
+            self.producing = Producing(self.site)
+            stack.callback(self.producing.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # --- workers -------------------------------------------------------------------
+
+    def start(self, instance: int) -> Worker:
+        """Start, or start again, the worker of that number."""
+        site = self._site(self.proxy.url, instance)
+        stderr = (self.folder / f"worker-{instance}.log").open("ab")
+        with stderr:
+            worker = Worker(site.settings, seed_leases=instance == 0, stderr=stderr)
+            worker.start()
+        self.workers[instance] = worker
+        return worker
+
+    def join(self) -> None:
+        """Make sure that a second worker runs and holds a shard."""
+        if 1 not in self.workers:
+            self.start(1)
+            until(lambda: self.owned(1), 240, "the second worker to get a shard")
+
+    def owned(self, instance: int) -> list[str]:
+        """The shards whose lease the worker has."""
+        name = worker_id(self._site(self.proxy.url, instance).settings)
+        table = self.site.settings.application.name
+        items = self.site.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        return [i["leaseKey"]["S"] for i in items if i.get("leaseOwner", {}).get("S") == name]
+
+    def jvm(self, instance: int = 0) -> int:
+        """The worker's JVM; waited for where it is being started again."""
+        worker = self.workers[instance]
+        found = until(lambda: find(worker.folder.properties), 60, f"a JVM of worker {instance}")
+        assert found is not None
+        return found
+
+    def children(self, instance: int = 0) -> list[int]:
+        """The worker's shard processes; at least one."""
+
+        def running() -> list[int]:
+            with suppress(psutil.Error):
+                return [p.pid for p in psutil.Process(self.jvm(instance)).children()]
+            return []
+
+        return until(running, 240, f"a shard of worker {instance}")
+
+    def kill_all(self, instance: int) -> None:
+        """Launcher, JVM and children at once: a host that is gone."""
+        worker = self.workers.pop(instance)
+        jvm = find(worker.folder.properties)
+        os.kill(worker.pid, signal.SIGKILL)
+        if jvm is not None:
+            kill_group(jvm)
+        worker.wait()
+
+    def stop(self, instance: int) -> None:
+        """Gracefully."""
+        if code := self.workers.pop(instance).stop(90):
+            raise Stuck(f"worker {instance} was asked to stop and ended with {code}")
+
+    # --- what came of it -----------------------------------------------------------
+
+    def stored(self, tips: dict[str, int]) -> bool:
+        """Whether the chains have passed ``tips``."""
+        store = lake_store(self.site)
+        life = read_life(store)
+        if life is None:
+            return False
+        for shard in tips:
+            for cut in standing(store, life.id, shard, self._ends.get(shard)):
+                self._ends[shard] = cut.ends_at
+        return all((end := self._ends.get(s)) and end.order[0] >= tip for s, tip in tips.items())
+
+    def recover(self, within_s: float) -> float:
+        """Seconds until records put from now on are stored, in every shard. Raises Stuck."""
+        began = time.monotonic()
+        tips = self.producing.newer(SHARDS)
+        until(lambda: self.stored(tips), within_s, f"{tips} to be stored; it is {self._ends}")
+        return time.monotonic() - began
+
+    def _site(self, endpoint: str, instance: int = 0) -> Site:
+        own = {
+            "endpoint_url": endpoint,
+            "stream.shards": SHARDS,
+            "application.run_dir": str(self.folder / "workers"),
+            "application.instance": instance,
+            "cut.seconds": 2,
+            "cut.idle_seconds": 1,
+            "worker.checkpoint_seconds": 3,
+            "worker.fast_failures": 1_000,
+            "worker.max_shards": SHARDS,
+            "worker.callback_timeout_s": 60,
+            "sinks": [{"use": "parquet"}],
+        }
+        return Site(restore(json.dumps(nested(own)).encode()))
+
+    def _end_all(self) -> None:
+        self.proxy.heal()
+        for worker in self.workers.values():
+            with suppress(subprocess.TimeoutExpired):
+                worker.stop(60)
+            if (orphan := find(worker.folder.properties)) is not None:
+                kill_group(orphan)
+
+
+def until[T](true: Callable[[], T], within_s: float, what: str) -> T:
+    """What ``true`` answers, once that is true. Raises Stuck."""
+    deadline = time.monotonic() + within_s
+    while not (answer := true()):
+        if time.monotonic() > deadline:
+            raise Stuck(f"waited {within_s:g} s for {what}")
+        time.sleep(LOOK_S)
+    return answer

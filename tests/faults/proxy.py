@@ -1,0 +1,168 @@
+"""A loopback proxy before the emulator that throttles, breaks or stalls what it is told to.
+
+HTTP/1.1 (boto3, and the JVM's DynamoDB) is read request by request, so that a refusal is
+AWS's own: 503 SlowDown for S3, 400 ThrottlingException for the rest. HTTP/2 (the JVM's
+Kinesis) is passed on as bytes; its fault is a connection that breaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from dataclasses import dataclass, field
+from random import Random
+
+HTTP2 = b"PRI * HTTP/2"
+HEAD_LIMIT = 1 << 20
+SERVICES = ("s3", "dynamodb", "kinesis")
+
+
+@dataclass
+class Proxy:
+    """Listens on a free port once started; ``url`` says where.
+
+    ``share`` maps a service to the share of its requests that fail; ``stalled`` holds
+    everything back while it is set. ``refused`` counts what failed.
+    """
+
+    host: str
+    port: int
+    draw: Random
+    share: dict[str, float] = field(default_factory=dict)
+    stalled: bool = False
+    refused: int = 0
+
+    def __enter__(self) -> Proxy:
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.own_port}"
+
+    def heal(self) -> None:
+        """No fault any more."""
+        self.share, self.stalled = {}, False
+
+    def break_connections(self) -> None:
+        """Break every connection that is open."""
+        self._loop.call_soon_threadsafe(self._break)
+
+    def _break(self) -> None:
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._open: set[asyncio.StreamWriter] = set()
+        listening = asyncio.start_server(self._meet, self.host, 0, limit=HEAD_LIMIT)
+        server = self._loop.run_until_complete(listening)
+        self.own_port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            await self._talk(reader, writer)
+        except (OSError, EOFError, asyncio.LimitOverrunError):
+            pass  # either side has gone: so does this connection
+        finally:
+            self._open.discard(writer)
+            writer.transport.abort()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self.host, self.port)
+        answers = asyncio.ensure_future(self._pass_on(there, writer))
+        try:
+            first = await reader.readexactly(len(HTTP2))
+            if first == HTTP2:
+                back.write(first)
+                await self._pass_on(reader, back)
+            else:
+                await self._requests(first, reader, writer, back)
+        finally:
+            answers.cancel()
+            back.transport.abort()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while body := await reader.read(65_536):
+                await self._while_stalled()
+                writer.write(body)
+                await writer.drain()
+        writer.close()
+
+    async def _requests(
+        self,
+        first: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        back: asyncio.StreamWriter,
+    ) -> None:
+        while True:
+            head = first + await reader.readuntil(b"\r\n\r\n")
+            first = b""
+            names = _names(head)
+            await self._while_stalled()
+            service = _service(names)
+            if self.draw.random() < self.share.get(service, 0):
+                self.refused += 1
+                writer.write(_refusal(service))
+                await writer.drain()
+                return
+            back.write(head)
+            if "chunked" in names.get("transfer-encoding", ""):
+                return await self._pass_on(reader, back)
+            await self._body(int(names.get("content-length", "0")), reader, back)
+
+    async def _body(
+        self, left: int, reader: asyncio.StreamReader, back: asyncio.StreamWriter
+    ) -> None:
+        while left:
+            body = await reader.read(min(left, 65_536))
+            if not body:
+                raise EOFError
+            left -= len(body)
+            back.write(body)
+            await back.drain()
+
+    async def _while_stalled(self) -> None:
+        while self.stalled:
+            await asyncio.sleep(0.05)
+
+
+def _names(head: bytes) -> dict[str, str]:
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _service(names: dict[str, str]) -> str:
+    target = names.get("x-amz-target", "")
+    if target.startswith("DynamoDB"):
+        return "dynamodb"
+    return "kinesis" if target.startswith("Kinesis") else "s3"
+
+
+def _refusal(service: str) -> bytes:
+    """AWS's own way to say: slower."""
+    if service == "s3":
+        status, kind = "503 Slow Down", "application/xml"
+        body = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+    else:
+        status, kind = "400 Bad Request", "application/x-amz-json-1.0"
+        name = "ThrottlingException" if service == "dynamodb" else "LimitExceededException"
+        body = json.dumps({"__type": name, "message": "Rate exceeded"}).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"Connection: close\r\n\r\n" + body

@@ -1,0 +1,107 @@
+"""Plays drawn faults on the real daemon, and proves the lake when all is over."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from kcl_app.wiring import lake_store
+from tests.faults.ground import SHARDS, Ground, Stuck, until
+from tests.faults.kinds import KINDS
+from verify import Report, report
+
+PATIENCE_S = 240.0
+"""A lost leader's lock lives 2 minutes, by the KCL's constant; nothing else comes near."""
+
+Fault = Callable[[Ground], None]
+
+
+@dataclass
+class Result:
+    faults: int = 0
+    stuck: int = 0
+    worst_s: float = 0.0
+    report: Report | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.stuck and self.report is not None and self.report.ok
+
+    @property
+    def line(self) -> str:
+        lost = self.report.missing if self.report else "?"
+        repeated = self.report.overlaps + (self.report.repeated or 0) if self.report else "?"
+        return (
+            f"faults={self.faults} lost={lost} repeated={repeated} stuck={self.stuck} "
+            f"worst_recovery_s={self.worst_s:.1f}"
+        )
+
+
+def drawn(seed: int, runs: int, only: Sequence[str] = ()) -> list[Fault]:
+    """The faults of a seed. Each kind comes once before weights decide alone."""
+    draw = Random(seed)
+    kinds = [kind for kind in KINDS if not only or kind.__name__ in only]
+    once = draw.sample(kinds, len(kinds))
+    more = draw.choices(kinds, [KINDS[kind] for kind in kinds], k=runs)
+    chosen = [*once, *more][:runs]
+    draw.shuffle(chosen)
+    return chosen
+
+
+def play(seed: int, faults: Sequence[Fault], say: Callable[[str], None]) -> Result:
+    """Strike one fault after the other. The folder stays where the result is not ok."""
+    folder = Path(tempfile.mkdtemp(prefix="tapeline-faults-"))
+    result = Result()
+    with Ground(folder, Random(seed)) as ground:
+        say(f"first records after {ground.recover(PATIENCE_S):.1f} s")
+        for number, fault in enumerate(faults, 1):
+            _strike(number, fault, ground, result, say)
+        ground.producing.stop()
+        result.report = _proven(ground, result, say)
+    if result.ok:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        say(f"logs: {folder}")
+    return result
+
+
+def _strike(
+    number: int, fault: Fault, ground: Ground, result: Result, say: Callable[[str], None]
+) -> None:
+    began = time.monotonic()
+    result.faults += 1
+    try:
+        fault(ground)
+        struck = time.monotonic()
+        recovered = ground.recover(PATIENCE_S)
+    except Stuck as why:
+        ground.proxy.heal()
+        result.stuck += 1
+        say(f"{number:3} {fault.__name__:20} STUCK: {why}")
+        return
+    result.worst_s = max(result.worst_s, recovered)
+    say(f"{number:3} {fault.__name__:20} {struck - began:6.1f} s, recovered in {recovered:5.1f} s")
+
+
+def _proven(ground: Ground, result: Result, say: Callable[[str], None]) -> Report:
+    """All that was put is stored and checkpointed; then the proof, against the manifest."""
+    tips = ground.producing.manifest.tips
+    assert len(tips) == SHARDS
+    try:
+        until(lambda: ground.stored(tips), PATIENCE_S, "the last records to be stored")
+        for instance in sorted(ground.workers, reverse=True):
+            ground.stop(instance)
+    except Stuck as why:
+        result.stuck += 1
+        say(f"at the end: {why}")
+    snapshots = sum(1 for _ in lake_store(ground.site).list("snapshots/"))
+    proof = report(ground.site)
+    say(f"{proof.line}; {snapshots} snapshots kept")
+    for finding in proof.findings:
+        say(f"{finding.kind}: {finding.shard} {finding.what}")
+    return proof
