@@ -73,7 +73,6 @@ class Cutful:
         self._open, self._high, self._low = self._ranges()
         amounts = ticks["traded"][self._order]
         prices = counted(self._price, PRICE_UNITS)
-        self._names = np.zeros(ticks.size, dtype=padded.ROW)
         self._volume, self._notional = Wide.of(amounts), Wide.product(prices, amounts)
 
     def _ranges(self) -> tuple[Array, Array, Array]:
@@ -111,12 +110,7 @@ class Cutful:
 
     def name(self, openers: Array) -> Array:
         """The names of parts that the ticks at these rows open."""
-        new = openers[self._names[openers] == b""]
-        if len(new):
-            columns = (self._ticks[n][new] for n in ("sequence", "sub_sequence", "line"))
-            self._names[new] = padded.rows(*columns)
-        names: Array = self._names[openers]
-        return names
+        return padded.rows(*(self._ticks[n][openers] for n in ("sequence", "sub_sequence", "line")))
 
 
 def close(
