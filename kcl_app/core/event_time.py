@@ -132,7 +132,8 @@ def _in_columns(text: Array) -> tuple[Array, Array]:
     zulu = text[-1] == ord("Z")
     tail = 1 if zulu.all() else 6
     fraction = len(text) - tail - 20
-    digits = text.astype(np.int64) - ord("0")
+    # Bytes below "0" wrap to high ones, so one comparison tells the digits.
+    digits = text - np.uint8(ord("0"))
     shape = [*_at(text, {4: "-", 7: "-", 13: ":", 16: ":"}), (text[10] == 84) | (text[10] == 32)]
     figures = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
     seconds = np.zeros(text.shape[1], dtype=np.int64)
@@ -157,8 +158,7 @@ def _in_columns(text: Array) -> tuple[Array, Array]:
     hour, minute, second = _pair(digits, 11), _pair(digits, 14), _pair(digits, 17)
     leap = (month == 2) & (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     shape += [hour < 24, minute < 60, second < 60, year > 0, day > 0]
-    numeric = digits[figures]
-    sure = np.logical_and.reduce([*shape, (numeric >= 0).all(axis=0), (numeric < 10).all(axis=0)])
+    sure = np.logical_and.reduce([*shape, (digits[figures] < 10).all(axis=0)])
     sure &= day <= _DAYS_IN[np.where(sure, month, 0)] + leap
     seconds += _days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
     return seconds * SECOND + micros, sure
@@ -169,7 +169,7 @@ def _at(text: Array, marks: dict[int, str]) -> list[Array]:
 
 
 def _pair(digits: Array, place: int) -> Array:
-    pair: Array = digits[place] * 10 + digits[place + 1]
+    pair: Array = digits[place].astype(np.int64) * 10 + digits[place + 1]
     return pair
 
 

@@ -53,7 +53,9 @@ class Raw:
             "change_percent": _numbers([p.change_percent for p in payloads]),
             "volume": _numbers([p.volume for p in payloads]),
         }
-        self.kind = self._kinds([p.kind for p in payloads])
+        kinds = [p.kind for p in payloads]
+        self.kind = self._kinds(kinds)
+        self._stated = not _absent(kinds)
         self.source = [p.source for p in payloads]
         self.id = _ids([p.id for p in payloads])
         self.badly_named = self._badly_named()
@@ -97,10 +99,10 @@ class Raw:
     def _badly_named(self) -> Array:
         """Rows whose symbol, kind, source or id is no text that we keep."""
         bad = np.zeros(len(self.payloads), dtype=bool)
-        strange = {s for s in set(self.symbol) if bad_symbol(s)}
-        if strange:
+        if not _plain(self.symbol):
+            strange = {s for s in set(self.symbol) if bad_symbol(s)}
             bad |= np.fromiter((s in strange for s in self.symbol), bool, len(bad))
-        if not set(self.kind.tolist()) <= set(KINDS):
+        if self._stated and not set(self.kind.tolist()) <= set(KINDS):
             bad |= ~np.isin(self.kind.astype(str), KINDS)
         for column in (self.source, self.id):
             if _longest(column) > LONGEST_TEXT:
@@ -109,6 +111,14 @@ class Raw:
 
 
 _QUOTE, _TRADE, _BAR = (np.array(kind, dtype=object) for kind in KINDS)
+
+
+def _plain(symbols: Sequence[str | None]) -> bool:
+    """Whether no symbol can break a rule, seen at one glance at all letters."""
+    if not all(symbols) or _longest(symbols) > LONGEST_SYMBOL:
+        return False
+    letters = "".join(filter(None, symbols))
+    return letters.isprintable() and " " not in letters
 
 
 def _longest(column: Sequence[str | None]) -> int:

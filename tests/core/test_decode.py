@@ -258,3 +258,14 @@ def test_a_line_means_the_same_alone_and_in_company(data: Any) -> None:
         one.ticks.having(record=one.ticks["record"] + np.int32(n)) for n, one in enumerate(alone)
     ]
     assert bits(together.ticks) == bits(together.ticks.joined(rows))
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=70), st.text("AB b\t\u00a0é.", max_size=4))))
+def test_a_symbol_is_judged_alike_alone_and_among_others(symbols: Any) -> None:
+    lines = [{"symbol": symbol, "timestamp": at(), "price": 1} for symbol in symbols]
+    together = decoded(*lines)
+    alone = [decoded(line) for line in lines]
+    taken = [one.ticks["symbol"].tolist() for one in alone]
+    assert together.ticks["symbol"].tolist() == [name for names in taken for name in names]
+    reasons = [one.rejects["reason"].tolist() for one in alone]
+    assert together.rejects["reason"].tolist() == [why for whys in reasons for why in whys]
