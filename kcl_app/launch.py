@@ -18,6 +18,7 @@ from config.load import restore
 from config.settings import Settings
 from kcl_app.daemon import FAILURES, Launcher
 from kcl_app.logs import log_to
+from kcl_app.stopped import Stopped
 
 log = logging.getLogger("tapeline.worker")
 
@@ -29,7 +30,10 @@ def launch(settings: Settings, seed_leases: bool = False, leash: bool = False) -
     and what to do.
     """
     launcher = Launcher(settings)
-    launcher.folder.make()
+    try:
+        launcher.folder.make()
+    except Stopped as why:
+        return str(why)
     log_to(launcher.folder.logs / "worker.log", spoken="%(message)s", stderr_from=logging.INFO)
     launcher.stop_on_signals()
     if leash:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Settings
+from kcl_app.stopped import Stopped
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,19 @@ class RunFolder:
         return cls(run_dir / f"{application.name}-{application.instance}")
 
     def make(self) -> None:
-        """Create the folders, for this user alone: settings may name secrets."""
-        for folder in (self.root, self.words, self.logs):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Create the folders, for this user alone: settings may name secrets. Raises Stopped."""
+        with _writable(self.root):
+            for folder in (self.root, self.words, self.logs):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def write(self, path: Path, text: str) -> None:
-        """Replace a file whole, readable by this user alone."""
+        """Replace a file whole, readable by this user alone. Raises Stopped, then it is as
+        it was."""
         fresh = path.with_suffix(".new")
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
-        fresh.replace(path)
+        with _writable(self.root):
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(text)
+            fresh.replace(path)
 
     @property
     def properties(self) -> Path:
@@ -64,6 +70,17 @@ class RunFolder:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as full:
+        raise Stopped(
+            f"{folder} cannot be written ({full.strerror or full}): free space there, or choose "
+            "another folder with --set application.run_dir=FOLDER"
+        ) from full
 
 
 def worker_id(settings: Settings) -> str:

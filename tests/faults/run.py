@@ -18,7 +18,7 @@ from verify import Report, report
 PATIENCE_S = 240.0
 """A lost leader's lock lives 2 minutes, by the KCL's constant; nothing else comes near."""
 
-Fault = Callable[[Ground], None]
+Fault = Callable[[Ground], float | None]
 
 
 @dataclass
@@ -76,9 +76,9 @@ def _strike(
     began = time.monotonic()
     result.faults += 1
     try:
-        fault(ground)
-        struck = time.monotonic()
-        recovered = ground.recover(PATIENCE_S)
+        struck = fault(ground) or time.monotonic()
+        ground.recover(PATIENCE_S)
+        recovered = time.monotonic() - struck
     except Stuck as why:
         ground.proxy.heal()
         result.stuck += 1
