@@ -51,6 +51,9 @@ def properties(settings: Settings, folder: RunFolder) -> dict[str, str]:
         "shardSyncIntervalMillis": worker.shard_sync_ms,
         "parentShardPollIntervalMillis": worker.parent_poll_ms,
         "leaseAssignmentIntervalMillis": worker.assignment_ms,
+        # A worker counts as alive for twice this long after its last report, and until then
+        # may be given the very leases that it left: 60 s with the KCL's 30 s.
+        "workerMetricsReporterFreqInMillis": worker.failover_ms,
         "maxLeasesForWorker": worker.max_shards,
         # 0, the default, and no shutdownRequested ever arrives.
         "shutdownGraceMillis": worker.shutdown_grace_ms,

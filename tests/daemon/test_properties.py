@@ -52,6 +52,11 @@ def test_a_hung_child_is_ended(tmp_path: Path) -> None:
     assert chosen(tmp_path, worker__callback_timeout_s=60)["timeoutInSeconds"] == "60"
 
 
+def test_a_worker_that_left_is_soon_known_to_be_gone(tmp_path: Path) -> None:
+    said = chosen(tmp_path, worker__failover_ms=7_000)
+    assert said["workerMetricsReporterFreqInMillis"] == "7000"
+
+
 def test_on_aws_no_endpoint_is_named_and_metrics_are_kept(tmp_path: Path) -> None:
     local_only = {"kinesisEndpoint", "dynamoDBEndpoint", "metricsLevel", "disableWorkerMetrics"}
     assert not local_only & chosen(tmp_path).keys()
