@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -58,12 +59,27 @@ class _Merged(Settings):
         return (init_settings,)
 
 
-def assigned(pairs: Sequence[str]) -> dict[str, str]:
-    """``["cut.seconds=5"]`` as a mapping. Raises SettingsError where there is no ``=``."""
+def assigned(pairs: Sequence[str]) -> dict[str, Any]:
+    """``["cut.seconds=5"]`` as a mapping; a list is written as in TOML or JSON: ``["1m", "5m"]``.
+
+    Raises SettingsError where there is no ``=``, or a list that isn't one.
+    """
     for pair in pairs:
         if "=" not in pair:
             raise SettingsError(f"--set {pair}: write KEY=VALUE, such as --set cut.seconds=5")
-    return dict(pair.split("=", 1) for pair in pairs)
+    return {key: _listed_value(key, value) for key, value in (p.split("=", 1) for p in pairs)}
+
+
+def _listed_value(key: str, value: str) -> Any:
+    if not value.startswith("["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as wrong:
+        raise SettingsError(
+            f"--set {key}={value}: not a list ({wrong}); write it as "
+            '--set \'windows.intervals=["1m", "5m"]\''
+        ) from None
 
 
 def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
