@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import pyarrow as pa
@@ -81,10 +82,13 @@ class Repeats:
             there = np.flatnonzero(np.array(last) != np.array(numbers)).tolist()
             repeated = self._repeated(keys, times, last, there)
         if repeated:
-            left_out = set(repeated)
-            rows = [row for row in range(len(keys)) if row not in left_out]
-            keys, times = [keys[row] for row in rows], [times[row] for row in rows]
-            self._seen.update(zip(keys, range(ahead, ahead + len(keys)), strict=True))
+            fresh = np.ones(len(keys), dtype=bool)
+            fresh[repeated] = False
+            keys = list(compress(keys, fresh.tolist()))
+            times = list(compress(times, fresh.tolist()))
+            # Numbers have no gaps: behind the first repeat they move up.
+            moved = range(ahead + repeated[0], ahead + len(keys))
+            self._seen.update(zip(keys[repeated[0] :], moved, strict=True))
         self._keys += keys
         self._times += times
         self._forget(self._times[-1])
