@@ -42,6 +42,7 @@ from tests.faults.proxy import Proxy
 SHARDS = 2
 SYMBOLS = 24
 LOOK_S = 0.2
+CALLBACK_TIMEOUT_S = 60
 
 
 class Stuck(Exception):
@@ -230,7 +231,7 @@ class Ground:
             "worker.checkpoint_seconds": 3,
             "worker.fast_failures": 1_000,
             "worker.max_shards": SHARDS,
-            "worker.callback_timeout_s": 60,
+            "worker.callback_timeout_s": CALLBACK_TIMEOUT_S,
             "sinks": [{"use": "parquet"}],
         }
         return Site(restore(json.dumps(nested(own)).encode()))

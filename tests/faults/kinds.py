@@ -15,7 +15,7 @@ from contextlib import suppress
 import psutil
 
 from kcl_app.jvm import kill_group
-from tests.faults.ground import Ground, until
+from tests.faults.ground import CALLBACK_TIMEOUT_S, Ground, until
 
 FAULT_S = 6.0
 """How long a service is throttled or silent."""
@@ -104,6 +104,13 @@ def frozen_child(ground: Ground) -> None:
         _signal([child], signal.SIGCONT)
 
 
+def hung_child(ground: Ground) -> None:
+    """A shard's process sleeps for good: the JVM must end itself, and all begins anew."""
+    jvm, child = psutil.Process(ground.jvm()), ground.draw.choice(ground.children())
+    _signal([child], signal.SIGSTOP)
+    until(lambda: not jvm.is_running(), 2 * CALLBACK_TIMEOUT_S, "the JVM of a hung child to end")
+
+
 def s3_throttled(ground: Ground) -> None:
     _while(ground, s3=0.6)
 
@@ -153,6 +160,7 @@ KINDS: dict[Callable[[Ground], float | None], float] = {
     term_group: 2,
     stop_and_start: 2,
     frozen_child: 2,
+    hung_child: 1,
     s3_throttled: 2,
     s3_refuses: 1,
     dynamodb_throttled: 2,

@@ -35,16 +35,15 @@ class Proxy:
     refused: int = 0
 
     def __enter__(self) -> Proxy:
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         self._ready.wait()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
 
     @property
     def url(self) -> str:
@@ -62,14 +61,15 @@ class Proxy:
         for writer in list(self._open):
             writer.transport.abort()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._open: set[asyncio.StreamWriter] = set()
-        listening = asyncio.start_server(self._meet, self.host, 0, limit=HEAD_LIMIT)
-        server = self._loop.run_until_complete(listening)
+        server = await asyncio.start_server(self._meet, self.host, 0, limit=HEAD_LIMIT)
         self.own_port = server.sockets[0].getsockname()[1]
         self._ready.set()
-        self._loop.run_forever()
+        await self._stop.wait()
+        server.close()
+        self._break()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
