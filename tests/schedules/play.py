@@ -143,7 +143,7 @@ class Stage:
         roll = self.draw.random()
         if roll < 0.02:
             self._end_owner(shard)
-        elif roll < 0.07 and len(shard.zombies) < 3:
+        elif roll < 0.07 and len(shard.zombies) < 3 and not shard.ended:
             shard.zombies.append(owner)
             self._start(shard)
         elif roll < 0.10 + 0.2 * len(shard.zombies) and shard.zombies:
