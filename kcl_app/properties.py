@@ -54,6 +54,11 @@ def properties(settings: Settings, folder: RunFolder) -> dict[str, str]:
         # A worker counts as alive for twice this long after its last report, and until then
         # may be given the very leases that it left: 60 s with the KCL's 30 s.
         "workerMetricsReporterFreqInMillis": worker.failover_ms,
+        # A lease between two workers counts for the old one until the leader has seen the
+        # hand-over through. Where either dies in between, that is two minutes, or for ever
+        # when the old one is at its most leases. We need no hand-over: the next owner finds
+        # the cuts that stand, and goes on from the checkpoint.
+        "isGracefulLeaseHandoffEnabled": False,
         "maxLeasesForWorker": worker.max_shards,
         # 0, the default, and no shutdownRequested ever arrives.
         "shutdownGraceMillis": worker.shutdown_grace_ms,

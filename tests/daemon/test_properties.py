@@ -57,6 +57,10 @@ def test_a_worker_that_left_is_soon_known_to_be_gone(tmp_path: Path) -> None:
     assert said["workerMetricsReporterFreqInMillis"] == "7000"
 
 
+def test_no_lease_waits_between_two_workers(tmp_path: Path) -> None:
+    assert chosen(tmp_path)["isGracefulLeaseHandoffEnabled"] == "false"
+
+
 def test_on_aws_no_endpoint_is_named_and_metrics_are_kept(tmp_path: Path) -> None:
     local_only = {"kinesisEndpoint", "dynamoDBEndpoint", "metricsLevel", "disableWorkerMetrics"}
     assert not local_only & chosen(tmp_path).keys()
