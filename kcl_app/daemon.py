@@ -20,6 +20,7 @@ from config.site import Site
 from kcl_app import java, jvm
 from kcl_app.class_archive import AFTER_S
 from kcl_app.last_words import LastWords
+from kcl_app.leadership import give_back
 from kcl_app.lease_seed import SeedRefused, seed_leases
 from kcl_app.life import LifeError
 from kcl_app.preflight import open_lake
@@ -122,6 +123,8 @@ class Launcher:
         """Start the JVM in a session of its own: a Ctrl-C here must not reach the children."""
         self._words.clear()
         self._tail.clear()
+        if give_back(Site(self._settings)):
+            log.info("gave back the leader lock of the JVM before")
         daemon = subprocess.Popen(
             java.command(self._settings, self.folder, self._archive.flags()),
             cwd=self.folder.root,

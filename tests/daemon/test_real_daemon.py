@@ -91,6 +91,7 @@ def test_a_worker_goes_on_where_its_killed_jvm_stopped(empty: Stage) -> None:
     settle(empty)
     assert empty.jvm != jvm
     assert all(ends(child) for child in children)
+    assert "gave back the leader lock" in empty.said()
 
 
 def test_seeded_leases_are_those_that_the_kcl_makes(
