@@ -12,10 +12,20 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from kcl_app import dead_letter
 from kcl_app.core.contract import Batch, Refused, Retry, Sink, When
 from kcl_app.core.store import Store
+
+
+class Sinks(Protocol):
+    """What a processor needs of a fan-out: durable when it returns."""
+
+    def open(self) -> None: ...
+    def hot(self, batch: Batch) -> None: ...
+    def cold(self, batch: Batch) -> None: ...
+    def close(self) -> None: ...
 
 
 class SinkFailed(Exception):

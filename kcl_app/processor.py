@@ -7,72 +7,31 @@ exception: the process ends, and the shard replays from its checkpoint.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
-import pyarrow as pa
 from amazon_kclpy.v3.processor import RecordProcessorBase
 
 from kcl_app.checkpoint import checkpoint
 from kcl_app.collect import Collector
 from kcl_app.core import chain
-from kcl_app.core.chain import (
-    Checkpoint,
-    Create,
-    Leave,
-    Load,
-    Look,
-    Prove,
-    Read,
-    Rewind,
-    Snapshot,
-    Stop,
-)
-from kcl_app.core.columns import Columns
 from kcl_app.core.contract import Batch
-from kcl_app.core.cut import CutRecord, Place, encode, parse
+from kcl_app.core.cut import CutRecord
 from kcl_app.core.decode import Decoder
 from kcl_app.core.flow import Rules
-from kcl_app.core.lake import cut_key
 from kcl_app.core.position import Position
-from kcl_app.core.records import Records
 from kcl_app.core.store import Store
-from kcl_app.gap import next_gap
-from kcl_app.opencut import Limits, OpenCut, Part, arrow_tables
-from kcl_app.retention import KeepsAll
+from kcl_app.fanout import Sinks
+from kcl_app.opencut import Limits, Part
+from kcl_app.pace import Clock, Pace
+from kcl_app.retention import KeepsAll, Retention
+from kcl_app.standing import Standing
 from kcl_app.states import States
 from kcl_app.stopped import Stopped
-
-
-class Sinks(Protocol):
-    """What the processor needs of a fan-out: durable when it returns."""
-
-    def open(self) -> None: ...
-    def hot(self, batch: Batch) -> None: ...
-    def cold(self, batch: Batch) -> None: ...
-    def close(self) -> None: ...
-
-
-class Retention(Protocol):
-    """What the processor asks about the stream's memory; ``kcl_app.retention`` says more."""
-
-    def gap(self, shard: str, at: Position) -> str: ...
-    def quiet(self, shard: str, at: Position) -> None: ...
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds by the monotonic clock, and how far ahead of the sinks a shard may read."""
-
-    cut_seconds: float = 60
-    idle_seconds: float = 5
-    checkpoint_seconds: float = 30
-    checkpoint_cuts: int = 10
-    cuts_in_flight: int = 3
-    quiet_seconds: float = 3_600
+from kcl_app.tail import Tail
+from kcl_app.uploads import Uploads
 
 
 @dataclass
@@ -108,50 +67,46 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         at = None
         if sequence.isdigit():
             at = Position(sequence, int(initialize_input.sub_sequence_number or 0))
-        self.cut = OpenCut()
         kin = self.store, self.life, self.shard
+        self.standing = Standing(*kin)
         self.states = States(*kin, self.rules, self.parents)
         self.collector = Collector(*kin, self.parents, self.children)
-        self.uploads: deque[tuple[CutRecord, Future[None]]] = deque()
-        self.waiting: deque[Part] = deque()
-        self.began = self.fed_at = self.saved_at = self.marked_at = self.now()
+        self.tail = Tail(self.shard, self.states, self.decoder, self.limits)
+        self.uploads = Uploads(self.writer, self.sinks.cold, self.pace.cuts_in_flight)
+        self.clock = Clock(self.pace, self.now)
         self.sinks.open()
         self.view = self.protocol.start(at)
         self._advance(None)
 
     def process_records(self, process_records_input: Any) -> None:
         """Feed what came, close and checkpoint what is due. Empty lists are the clock."""
-        if isinstance(self.view.doing, Leave):
+        if isinstance(self.view.doing, chain.Leave):
             return
         checkpointer = process_records_input.checkpointer
-        self._collect()
-        records = self._unseen(process_records_input.columns)
-        if len(records):
-            decoded = self.decoder.decode(records)
-            self.waiting.append(Part(records, decoded.ticks, decoded.rejects))
-            self._drain(checkpointer)
+        while self.uploads.first_done:
+            self._await_upload()
+        self.tail.take(process_records_input.columns, self.view.last or self.view.at)
+        self._drain(checkpointer)
         self._close_if_due(checkpointer)
         self._checkpoint_if_due(checkpointer)
         self._mark_if_quiet(process_records_input)
 
     def shutdown_requested(self, shutdown_requested_input: Any) -> None:
         """Store what is read, checkpoint it, and take nothing more."""
-        if isinstance(self.view.doing, Leave):
+        if isinstance(self.view.doing, chain.Leave):
             return
         checkpointer = shutdown_requested_input.checkpointer
-        self._close_all("shutdown", checkpointer)
-        self._finish_uploads()
+        self._store_all("shutdown", checkpointer)
         self._save(checkpointer)
         self._leave("handed on after a requested shutdown")
 
     def shard_ended(self, shard_ended_input: Any) -> None:
         """Store what is read, put the final snapshot and the END, then the bare checkpoint."""
-        if isinstance(self.view.doing, Leave):
+        if isinstance(self.view.doing, chain.Leave):
             return
         checkpointer = shard_ended_input.checkpointer
-        self._close_all("shard end", checkpointer)
-        self._finish_uploads()
-        if self.cut.records:
+        self._store_all("shard end", checkpointer)
+        if self.tail.cut.records:
             raise Stopped(
                 f"{self.shard} ended, but the cut that stands goes on to {self.view.limit}: "
                 "records are missing from the stream"
@@ -165,181 +120,120 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
 
     # --- reading -------------------------------------------------------------------
 
-    def _unseen(self, records: Records) -> Records:
-        """Without records that an earlier cut or call already holds."""
-        seen = self.view.last or self.view.at
-        if seen is None or not len(records) or records.position(0) > seen:
-            return records
-        empty = Columns({})
-        return records.slice(Part(records, empty, empty).until(seen), len(records))
-
     def _drain(self, checkpointer: Any) -> None:
-        while self.waiting and not isinstance(self.view.doing, Leave):
-            part = self.waiting.popleft()
-            fits = self._room(part)
-            if fits < len(part):
-                self.waiting.appendleft(part.slice(fits, len(part)))
-            if fits:
-                self._feed(part.slice(0, fits))
-            if self.view.full or self.cut.full(self.limits) or not fits:
+        while self.tail.waiting and not isinstance(self.view.doing, chain.Leave):
+            part = self.tail.next(self.view.limit)
+            if len(part):
+                self._feed(part)
+            if self.view.full or self.tail.full or not len(part):
                 self._close("size", checkpointer)
 
-    def _room(self, part: Part) -> int:
-        """A bound cut takes what its record says, a free one what its limits allow."""
-        limit = self.view.limit
-        if limit is None:
-            return self.cut.room(part, self.limits)
-        return max(part.until(limit), 1)
-
     def _feed(self, part: Part) -> None:
-        if not self.cut.records:
-            self.began = self.now()
-            self.states.keep(self.view.at, self.flow)
-        self.fed_at = self.now()
+        self.clock.fed(first=not self.tail.cut.records)
         first, last = part.position(0), part.position(len(part) - 1)
         self.view = self.protocol.read(self.view, first, last)
         self._stop_if_said()
-        self.sinks.hot(Batch(self.shard, self._add(part)))
-
-    def _add(self, part: Part) -> dict[str, pa.Table]:
-        fed = self.flow.feed(part.ticks)
-        tables = arrow_tables(self.shard, part, fed)
-        self.cut.add(part, fed, tables)
-        return tables
+        self.sinks.hot(Batch(self.shard, self.tail.feed(part, self.view.at)))
 
     # --- cuts ----------------------------------------------------------------------
 
     def _close_if_due(self, checkpointer: Any) -> None:
-        if not self.cut.records or self.view.bound is not None:
+        if not self.tail.cut.records or self.view.bound is not None:
             return
-        if self.now() - self.began >= self.pace.cut_seconds:
-            self._close("age", checkpointer)
-        elif self.now() - self.fed_at >= self.pace.idle_seconds:
-            self._close("idle", checkpointer)
-        self._drain(checkpointer)
-
-    def _close_all(self, reason: str, checkpointer: Any) -> None:
-        """Close until nothing read is open; a rewind may leave records for another cut."""
-        while self.cut.records and self.view.bound is None:
+        if reason := self.clock.cut_due():
             self._close(reason, checkpointer)
             self._drain(checkpointer)
+
+    def _store_all(self, reason: str, checkpointer: Any) -> None:
+        """Close until nothing read is open (a rewind may leave records for another cut),
+        then wait until all of it is durable."""
+        while self.tail.cut.records and self.view.bound is None:
+            self._close(reason, checkpointer)
+            self._drain(checkpointer)
+        while len(self.uploads):
+            self._await_upload()
 
     def _close(self, reason: str, checkpointer: Any) -> None:
         if self.view.bound is not None and not self.view.full:
             return
-        self.closing = self.flow.copy()
-        self.bars = self.closing.close(self.cut.ticks())
-        record = self.cut.record(
-            self.life, self.shard, self.view.at, self.bars, self.values, reason
-        )
+        record = self.tail.close(self.life, self.view.at, self.values, reason)
         self.view = self.protocol.close(self.view, record)
         self._advance(checkpointer)
 
-    def _rewind(self, to: Position) -> None:
-        """Begin the open cut anew from its first state; what lies past ``to`` waits again."""
-        parts, self.cut = self.cut.parts, OpenCut()
-        self.flow = self.states.at(self.view.at)
-        again = [(part, part.until(to)) for part in parts]
-        self.waiting.extendleft(
-            part.slice(kept, len(part)) for part, kept in reversed(again) if kept < len(part)
-        )
-        self.view = self.protocol.rewound(self.view)
-        for part, kept in again:
-            if kept:
-                self._add(part.slice(0, kept))
-
     def _begin_upload(self, record: CutRecord) -> None:
-        """Hand the cut's tables to the writer, at most ``cuts_in_flight`` at a time."""
-        batch = Batch(self.shard, self.cut.tables(self.shard, self.bars), record)
-        self.cut, self.bars = OpenCut(), {}
-        self.flow = self.closing
-        self.states.keep(record.ends_at, self.flow)
-        while len(self.uploads) >= self.pace.cuts_in_flight:
+        """Hand the cut's tables to the writer, once there is room."""
+        batch = self.tail.begin_next(record)
+        while self.uploads.full:
             self._await_upload()
-        self.uploads.append((record, self.writer.submit(self.sinks.cold, batch)))
+        self.uploads.begin(record, batch)
         self.view = self.protocol.storing(self.view)
 
     def _await_upload(self) -> None:
-        record, upload = self.uploads.popleft()
-        upload.result()
-        self.view = self.protocol.stored(self.view, record)
+        self.view = self.protocol.stored(self.view, self.uploads.first())
         self._forget_states()
-
-    def _collect(self) -> None:
-        while self.uploads and self.uploads[0][1].done():
-            self._await_upload()
-
-    def _finish_uploads(self) -> None:
-        while self.uploads:
-            self._await_upload()
 
     # --- snapshot and checkpoint ---------------------------------------------------
 
     def _checkpoint_if_due(self, checkpointer: Any) -> None:
-        waited = self.now() - self.saved_at >= self.pace.checkpoint_seconds
-        idle = not self.cut.records and not self.uploads
-        if waited or idle or self.view.unsaved_cuts >= self.pace.checkpoint_cuts:
+        idle = not self.tail.cut.records and not self.uploads
+        if idle or self.clock.checkpoint_due(self.view.unsaved_cuts):
             self._save(checkpointer)
 
     def _mark_if_quiet(self, given: Any) -> None:
         """Say now and then that nothing followed the checkpoint: its record may expire."""
-        if self.now() - self.marked_at < self.pace.quiet_seconds or len(given.columns):
+        if not self.clock.mark_due() or len(given.columns):
             return
         view = self.view
         at_tip = getattr(given, "millis_behind_latest", None) == 0
-        idle = isinstance(view.doing, Read) and not (self.cut.records or self.uploads)
+        idle = isinstance(view.doing, chain.Read) and not (self.tail.cut.records or self.uploads)
         if at_tip and idle and view.bound is None and view.at and view.at == view.checkpointed:
             self.retention.quiet(self.shard, view.at)
-            self.marked_at = self.now()
+            self.clock.marked()
 
     def _save(self, checkpointer: Any) -> None:
         self.view = self.protocol.checkpoint_due(self.view)
         self._advance(checkpointer)
 
-    def _end_record(self) -> CutRecord:
-        at = self.view.at
-        return CutRecord(
-            self.life, self.shard, Place.of(at) if at else None, kind="end", values=self.values
-        )
-
     # --- doing what the chain says -------------------------------------------------
 
     def _advance(self, checkpointer: Any) -> None:
         """Do what is to be done until records are wanted, or the shard is left."""
-        while not isinstance(self.view.doing, (Read, Leave)) or self.view.full:
+        while not isinstance(self.view.doing, (chain.Read, chain.Leave)) or self.view.full:
             self._step(checkpointer)
 
     def _step(self, checkpointer: Any) -> None:
         view, protocol = self.view, self.protocol
         match view.doing:
-            case Load(at):
-                self.flow = self.states.restored(at)
+            case chain.Load(at):
+                self.tail.load(at)
                 self.view = protocol.loaded(view)
-            case Prove(at):
+            case chain.Prove(at):
                 self.view = self._proven(at)
-            case Look(after):
-                self.view = protocol.found(view, self._standing(after))
-            case Create(record):
-                made = self.store.create(self._key(record), encode(record))
-                self.view = protocol.created(view) if made else self._met(record)
-            case Rewind(to):
-                self._rewind(to)
+            case chain.Look(after):
+                self.view = protocol.found(view, self.standing.after(after))
+            case chain.Create(record):
+                other = self.standing.create(record)
+                self.view = protocol.standing(view, other) if other else protocol.created(view)
+            case chain.Rewind(to):
+                self.tail.rewind(view.at, to)
+                self.view = protocol.rewound(view)
                 self._close("bound", checkpointer)
             case chain.Store(record):
                 self._begin_upload(record)
-            case Snapshot(at):
-                self.states.put_snapshot(at, self.flow)
-                self.view = protocol.snapshotted(view, self._end_record() if view.ending else None)
-            case Checkpoint() as step:
+            case chain.Snapshot(at):
+                self.states.put_snapshot(at, self.tail.flow)
+                end = self.standing.end(view.at, self.values) if view.ending else None
+                self.view = protocol.snapshotted(view, end)
+            case chain.Checkpoint() as step:
                 if checkpoint(checkpointer, step, self.sleep):
                     self._saved(step)
                 else:
                     self._leave("the lease was lost")
-            case Read():
+            case chain.Read():
                 self._close("bound", checkpointer)
-            case Leave():
+            case chain.Leave():
                 return
-            case Stop(why):
+            case chain.Stop(why):
                 raise Stopped(f"{self.shard}: {why}")
             case _ as never:
                 assert_never(never)
@@ -348,29 +242,17 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         why = self.retention.gap(self.shard, at)
         if not why:
             return self.protocol.proven(self.view)
-        gap = next_gap(self.store, self.life, self.shard, self.view.at)
+        gap = self.standing.next_gap(self.view.at)
         if gap is None:
             raise Stopped(why)
         return self.protocol.passed(self.view, gap)
 
-    def _met(self, mine: CutRecord) -> chain.View:
-        standing = self._standing(mine.begins_after)
-        assert standing is not None, "a refused create means that a record stands"
-        return self.protocol.standing(self.view, standing)
-
-    def _standing(self, after: Position | None) -> CutRecord | None:
-        body = self.store.get(cut_key(self.life, self.shard, after))
-        return parse(body) if body is not None else None
-
-    def _key(self, record: CutRecord) -> str:
-        return cut_key(self.life, self.shard, record.begins_after)
-
-    def _saved(self, step: Checkpoint) -> None:
+    def _saved(self, step: chain.Checkpoint) -> None:
         self.view = self.protocol.checkpointed(self.view)
-        self.saved_at = self.now()
+        self.clock.saved()
         self._forget_states()
         self.collector.checkpointed(step.at)
-        if isinstance(self.view.doing, Leave):
+        if isinstance(self.view.doing, chain.Leave):
             self.sinks.close()
 
     def _forget_states(self) -> None:
@@ -379,7 +261,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         self.states.keep_only({self.view.at, self.view.finished, *ends})
 
     def _stop_if_said(self) -> None:
-        if isinstance(self.view.doing, Stop):
+        if isinstance(self.view.doing, chain.Stop):
             raise Stopped(f"{self.shard}: {self.view.doing.why}")
 
     def _leave(self, why: str) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -49,6 +49,16 @@ class Found:
     at: Position | None
     arrived: datetime | None
     now: datetime | None
+
+
+class Retention(Protocol):
+    """What a processor asks about the stream's memory."""
+
+    def gap(self, shard: str, at: Position) -> str:
+        """Why the stream may not hold all that follows ``at``; empty where it does."""
+
+    def quiet(self, shard: str, at: Position) -> None:
+        """Keep that nothing followed ``at`` by now."""
 
 
 class KeepsAll:

@@ -17,7 +17,8 @@ from kcl_app.family import Family
 from kcl_app.fanout import Fanout
 from kcl_app.life import read_life
 from kcl_app.opencut import Limits
-from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.pace import Pace
+from kcl_app.processor import ShardProcessor
 from kcl_app.quiet import QuietMarks
 from kcl_app.retention import StreamRetention
 from kcl_app.rules import rules_of

@@ -23,7 +23,8 @@ from kcl_app.core.store import Store
 from kcl_app.fanout import Fanout
 from kcl_app.kept_checkpoints import KeptCheckpoints
 from kcl_app.life import Life, read_life
-from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.pace import Pace
+from kcl_app.processor import ShardProcessor
 from kcl_app.store import honours_create
 from kcl_app.wiring import lake_store, limits, rules, values
 from replay.drive import drive

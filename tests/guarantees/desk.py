@@ -8,7 +8,8 @@ from typing import Any
 
 from kcl_app.core.position import Position
 from kcl_app.opencut import Limits
-from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.pace import Pace
+from kcl_app.processor import ShardProcessor
 from tests.schedules.lake import GatedSinks, GatedStore, Lake
 from tests.schedules.play import DECODER, LIFE, RULES
 from tests.schedules.shard import Call, Checkpointer, Shard, initialize, tape

@@ -12,7 +12,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from config.site import Site
-from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.pace import Pace
+from kcl_app.processor import ShardProcessor
 from kcl_app.stopped import Stopped
 from kcl_app.store import S3Store
 from tests.guarantees.desk import Desk, Failing

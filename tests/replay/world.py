@@ -22,7 +22,8 @@ from kcl_app.core.windows import window
 from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
 from kcl_app.kept_checkpoints import KeptCheckpoints
 from kcl_app.opencut import Limits
-from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.pace import Pace
+from kcl_app.processor import ShardProcessor
 from replay.drive import Begin, Call, drive
 from replay.lake import LakeOrigin
 from replay.origin import Origin

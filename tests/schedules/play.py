@@ -14,7 +14,8 @@ from kcl_app.core.flow import Rules
 from kcl_app.core.windows import window
 from kcl_app.detect.rules import ChangeRule, TrendRule, ZScoreRule
 from kcl_app.opencut import Limits
-from kcl_app.processor import Pace, ShardProcessor
+from kcl_app.pace import Pace
+from kcl_app.processor import ShardProcessor
 from tests.schedules.lake import GatedSinks, GatedStore, Lake
 from tests.schedules.shard import (
     REFUSALS,

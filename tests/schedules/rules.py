@@ -111,7 +111,7 @@ class StartsEmpty(ShardProcessor):
 
     def initialize(self, initialize_input: Any) -> None:
         super().initialize(initialize_input)
-        self.flow = Flow(self.shard, self.rules)
+        self.tail.flow = Flow(self.shard, self.rules)
 
 
 class ObjectsFirst(ShardProcessor):
@@ -120,7 +120,7 @@ class ObjectsFirst(ShardProcessor):
     def _step(self, checkpointer: Any) -> None:
         doing = self.view.doing
         if isinstance(doing, chain.Create) and doing.record.kind == "cut":
-            tables = self.cut.tables(self.shard, self.bars)
+            tables = self.tail.cut.tables(self.shard, self.tail.bars)
             self.sinks.cold(Batch(self.shard, tables, doing.record))
         super()._step(checkpointer)
 
