@@ -11,14 +11,18 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from types import FrameType
 from typing import IO
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from config.settings import Settings, Worker
 from config.site import Site
 from kcl_app import java, jvm
 from kcl_app.class_archive import AFTER_S
+from kcl_app.handover import hand_over
 from kcl_app.last_words import LastWords
 from kcl_app.leadership import give_back
 from kcl_app.lease_seed import SeedRefused, seed_leases
@@ -92,8 +96,10 @@ class Launcher:
             self._prepare(seed)
             try:
                 self._supervisor.run()
+                self._hand_over()
             finally:
                 self._archive.cancel()
+                self._give_back()
         finally:
             self._lock.release()
 
@@ -123,8 +129,7 @@ class Launcher:
         """Start the JVM in a session of its own: a Ctrl-C here must not reach the children."""
         self._words.clear()
         self._tail.clear()
-        if give_back(Site(self._settings)):
-            log.info("gave back the leader lock of the JVM before")
+        self._give_back()
         daemon = subprocess.Popen(
             java.command(self._settings, self.folder, self._archive.flags()),
             cwd=self.folder.root,
@@ -144,6 +149,19 @@ class Launcher:
         archiving.start()
         log.info("daemon %d started; its log is %s", daemon.pid, self.folder.logs)
         return daemon
+
+    def _give_back(self) -> None:
+        """No JVM of this name lives: one that led, leads no more."""
+        if give_back(Site(self._settings)):
+            log.info("gave back the leader lock of the JVM before")
+
+    def _hand_over(self) -> None:
+        """Stopped as asked: the workers that go on need not wait for the leases to run out."""
+        try:
+            for shard, worker in hand_over(Site(self._settings), time.time).items():
+                log.info("handed %s to %s", shard, worker)
+        except (BotoCoreError, ClientError) as why:
+            log.warning("no lease was handed over, they will run out: %s", why)
 
     def _keep_classes(self, daemon: subprocess.Popen[bytes]) -> None:
         """Once a daemon has run well, prepare its classes for the next one."""

@@ -26,6 +26,7 @@ from glue.stack import resources
 from kcl_app.core.position import Position
 from kcl_app.gap import standing
 from kcl_app.jvm import find, kill_group
+from kcl_app.leadership import LEADER, coordinator_table
 from kcl_app.life import read_life
 from kcl_app.run_folder import worker_id
 from kcl_app.wiring import lake_store
@@ -39,7 +40,9 @@ from producer.queue import Record
 from producer.source import Source, Ticks
 from tests.faults.proxy import Proxy
 
-SHARDS = 2
+SHARDS = 3
+WORKERS = 3
+"""As many as there are shards, so that each may have one."""
 SYMBOLS = 24
 LOOK_S = 0.2
 CALLBACK_TIMEOUT_S = 60
@@ -156,27 +159,65 @@ class Ground:
         self.workers[instance] = worker
         return worker
 
-    def join(self) -> None:
-        """Make sure that a second worker runs and holds a shard."""
-        if 1 not in self.workers:
-            self.start(1)
-            until(lambda: self.owned(1), 240, "the second worker to get a shard")
+    def join(self) -> int:
+        """Start one more worker, where there is room for one, and wait until it has a shard.
+
+        Its number; that of the last one where all run.
+        """
+        absent = [instance for instance in range(WORKERS) if instance not in self.workers]
+        if not absent:
+            return max(self.workers)
+        self.start(absent[0])
+        until(lambda: self.owned(absent[0]), 240, f"worker {absent[0]} to get a shard")
+        return absent[0]
+
+    def company(self) -> None:
+        """Make sure that two workers run, and each has a shard."""
+        while len(self.workers) < 2:
+            self.join()
+        until(lambda: all(map(self.owned, self.workers)), 240, "every worker to get a shard")
 
     def owned(self, instance: int) -> list[str]:
         """The shards whose lease the worker has."""
-        name = worker_id(self._site(self.proxy.url, instance).settings)
         table = self.site.settings.application.name
         items = self.site.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
-        return [i["leaseKey"]["S"] for i in items if i.get("leaseOwner", {}).get("S") == name]
+        mine = self._name(instance)
+        return [i["leaseKey"]["S"] for i in items if i.get("leaseOwner", {}).get("S") == mine]
 
-    def jvm(self, instance: int = 0) -> int:
+    def busy(self) -> int:
+        """A drawn worker that has a shard."""
+        found = until(
+            lambda: [i for i in sorted(self.workers) if self.owned(i)], 240, "a worker with a shard"
+        )
+        return self.draw.choice(found)
+
+    def leader(self) -> int | None:
+        """The worker that is the KCL's leader; None while nobody is."""
+        table = coordinator_table(self.site.settings.application.name)
+        item = self.site.client("dynamodb").get_item(
+            TableName=table, Key=LEADER, ConsistentRead=True
+        )
+        owner = item.get("Item", {}).get("ownerName", {}).get("S")
+        return next((i for i in self.workers if self._name(i) == owner), None)
+
+    def follower(self) -> int:
+        """A drawn worker with a shard that isn't the leader."""
+        self.company()
+        until(lambda: self.leader() is not None, 240, "a leader")
+        others = [i for i in sorted(self.workers) if i != self.leader() and self.owned(i)]
+        return self.draw.choice(others) if others else self.follower()
+
+    def _name(self, instance: int) -> str:
+        return worker_id(self._site(self.proxy.url, instance).settings)
+
+    def jvm(self, instance: int) -> int:
         """The worker's JVM; waited for where it is being started again."""
         worker = self.workers[instance]
         found = until(lambda: find(worker.folder.properties), 60, f"a JVM of worker {instance}")
         assert found is not None
         return found
 
-    def children(self, instance: int = 0) -> list[int]:
+    def children(self, instance: int) -> list[int]:
         """The worker's shard processes; at least one."""
 
         def running() -> list[int]:
@@ -216,6 +257,7 @@ class Ground:
     def recover(self, within_s: float) -> float:
         """Seconds until records put from now on are stored, in every shard. Raises Stuck."""
         began = time.monotonic()
+        self.producing.newer(SHARDS)  # these may have been on their way when the fault struck
         tips = self.producing.newer(SHARDS)
         until(lambda: self.stored(tips), within_s, f"{tips} to be stored; it is {self._ends}")
         return time.monotonic() - began

@@ -3,6 +3,8 @@
 HTTP/1.1 (boto3, and the JVM's DynamoDB) is read request by request, so that a refusal is
 AWS's own: 503 SlowDown for S3, 400 ThrottlingException for the rest. HTTP/2 (the JVM's
 Kinesis) is passed on as bytes; its fault is a connection that breaks.
+
+Kinesis may be another process than the rest: then this is the one endpoint of both.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 HTTP2 = b"PRI * HTTP/2"
+HEAD_END = b"\r\n\r\n"
 HEAD_LIMIT = 1 << 20
 SERVICES = ("s3", "dynamodb", "kinesis")
 
@@ -24,12 +27,14 @@ class Proxy:
     """Listens on a free port once started; ``url`` says where.
 
     ``share`` maps a service to the share of its requests that fail; ``stalled`` holds
-    everything back while it is set. ``refused`` counts what failed.
+    everything back while it is set. ``refused`` counts what failed. ``kinesis`` is the
+    port of Kinesis where it isn't ``port``.
     """
 
     host: str
     port: int
     draw: Random
+    kinesis: int = 0
     share: dict[str, float] = field(default_factory=dict)
     stalled: bool = False
     refused: int = 0
@@ -82,18 +87,25 @@ class Proxy:
             writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self.host, self.port)
+        head = await reader.readexactly(len(HTTP2))
+        service = "kinesis"
+        if head != HTTP2:
+            head += await reader.readuntil(HEAD_END)
+            service = _service(_names(head))
+        there, back = await asyncio.open_connection(self.host, self._leads_to(service))
         answers = asyncio.ensure_future(self._pass_on(there, writer))
         try:
-            first = await reader.readexactly(len(HTTP2))
-            if first == HTTP2:
-                back.write(first)
+            if head == HTTP2:
+                back.write(head)
                 await self._pass_on(reader, back)
             else:
-                await self._requests(first, reader, writer, back)
+                await self._requests(head, reader, writer, back)
         finally:
             answers.cancel()
             back.transport.abort()
+
+    def _leads_to(self, service: str) -> int:
+        return self.kinesis or self.port if service == "kinesis" else self.port
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -105,17 +117,18 @@ class Proxy:
 
     async def _requests(
         self,
-        first: bytes,
+        head: bytes,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         back: asyncio.StreamWriter,
     ) -> None:
+        leads_to = self._leads_to(_service(_names(head)))
         while True:
-            head = first + await reader.readuntil(b"\r\n\r\n")
-            first = b""
             names = _names(head)
             await self._while_stalled()
             service = _service(names)
+            if self._leads_to(service) != leads_to:
+                return  # a connection leads to one place: the client opens another
             if self.draw.random() < self.share.get(service, 0):
                 self.refused += 1
                 writer.write(_refusal(service))
@@ -125,6 +138,7 @@ class Proxy:
             if "chunked" in names.get("transfer-encoding", ""):
                 return await self._pass_on(reader, back)
             await self._body(int(names.get("content-length", "0")), reader, back)
+            head = await reader.readuntil(HEAD_END)
 
     async def _body(
         self, left: int, reader: asyncio.StreamReader, back: asyncio.StreamWriter

@@ -5,32 +5,41 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import median
 
 from kcl_app.wiring import lake_store
 from tests.faults.ground import SHARDS, Ground, Stuck, until
-from tests.faults.kinds import KINDS
+from tests.faults.kinds import AT_MOST, KINDS, Kind
 from verify import Report, report
 
 PATIENCE_S = 240.0
 """A lost leader's lock lives 2 minutes, by the KCL's constant; nothing else comes near."""
-
-Fault = Callable[[Ground], float | None]
 
 
 @dataclass
 class Result:
     faults: int = 0
     stuck: int = 0
-    worst_s: float = 0.0
+    recoveries: dict[str, list[float]] = field(default_factory=dict)
     report: Report | None = None
 
     @property
     def ok(self) -> bool:
         return not self.stuck and self.report is not None and self.report.ok
+
+    @property
+    def worst_s(self) -> float:
+        return max((s for kind in self.recoveries.values() for s in kind), default=0.0)
+
+    def by_kind(self) -> Iterator[str]:
+        """A line a kind, the slowest first."""
+        for name, took in sorted(self.recoveries.items(), key=lambda kind: -max(kind[1])):
+            usual, worst = f"{median(took):5.1f} s", f"{max(took):5.1f} s"
+            yield f"{name:20} {len(took):3} times, recovered in {usual}, at worst {worst}"
 
     @property
     def line(self) -> str:
@@ -42,18 +51,20 @@ class Result:
         )
 
 
-def drawn(seed: int, runs: int, only: Sequence[str] = ()) -> list[Fault]:
+def drawn(seed: int, runs: int, only: Sequence[str] = ()) -> list[Kind]:
     """The faults of a seed. Each kind comes once before weights decide alone."""
     draw = Random(seed)
     kinds = [kind for kind in KINDS if not only or kind.__name__ in only]
-    once = draw.sample(kinds, len(kinds))
-    more = draw.choices(kinds, [KINDS[kind] for kind in kinds], k=runs)
-    chosen = [*once, *more][:runs]
+    chosen = draw.sample(kinds, len(kinds))[:runs]
+    while len(chosen) < runs:
+        (kind,) = draw.choices(kinds, [KINDS[kind] for kind in kinds])
+        if chosen.count(kind) < AT_MOST.get(kind, runs):
+            chosen.append(kind)
     draw.shuffle(chosen)
     return chosen
 
 
-def play(seed: int, faults: Sequence[Fault], say: Callable[[str], None]) -> Result:
+def play(seed: int, faults: Sequence[Kind], say: Callable[[str], None]) -> Result:
     """Strike one fault after the other. The folder stays where the result is not ok."""
     folder = Path(tempfile.mkdtemp(prefix="tapeline-faults-"))
     result = Result()
@@ -63,6 +74,8 @@ def play(seed: int, faults: Sequence[Fault], say: Callable[[str], None]) -> Resu
             _strike(number, fault, ground, result, say)
         ground.producing.stop()
         result.report = _proven(ground, result, say)
+    for line in result.by_kind():
+        say(line)
     if result.ok:
         shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -71,7 +84,7 @@ def play(seed: int, faults: Sequence[Fault], say: Callable[[str], None]) -> Resu
 
 
 def _strike(
-    number: int, fault: Fault, ground: Ground, result: Result, say: Callable[[str], None]
+    number: int, fault: Kind, ground: Ground, result: Result, say: Callable[[str], None]
 ) -> None:
     began = time.monotonic()
     result.faults += 1
@@ -84,7 +97,7 @@ def _strike(
         result.stuck += 1
         say(f"{number:3} {fault.__name__:20} STUCK: {why}")
         return
-    result.worst_s = max(result.worst_s, recovered)
+    result.recoveries.setdefault(fault.__name__, []).append(recovered)
     say(f"{number:3} {fault.__name__:20} {struck - began:6.1f} s, recovered in {recovered:5.1f} s")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from config.site import Site
 from deploy.local.emulator import HOST, LocalAws
 from tests.conftest import MakeSite
+from tests.faults.ground import Ground
 from tests.faults.kinds import KINDS, kill_group_of_jvm
 from tests.faults.proxy import Proxy
 from tests.faults.run import drawn, play
@@ -73,3 +75,15 @@ def test_a_killed_jvm_with_its_shards_loses_nothing() -> None:
     result = play(1, [kill_group_of_jvm], said.append)
     assert result.ok, said
     assert "faults=1 lost=0 repeated=0 stuck=0" in result.line
+
+
+@pytest.mark.daemon
+def test_a_stopping_worker_gives_its_shards_to_the_other(tmp_path: Path) -> None:
+    with Ground(tmp_path, Random(1)) as ground:
+        ground.company()
+        mine = ground.owned(0)
+        ground.stop(0)
+        assert set(mine) <= set(ground.owned(1))
+        ground.recover(60)
+        assert sorted(ground.owned(1)) == sorted(ground.producing.manifest.tips)
+        assert ground.leader() in (1, None)

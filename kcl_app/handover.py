@@ -1,0 +1,95 @@
+"""A worker that stops gives its leases to the workers that go on.
+
+The KCL would wait for its leader to notice: the leases must run out first, and where the
+leader itself stopped the others ask for its lock every 30 s only, by a constant of KCL
+3.1.3. What is written is what that leader would write: another owner, a higher counter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from config.settings import Settings
+from config.site import Site
+from kcl_app.run_folder import worker_id
+
+ALIVE_FOR = 2
+"""Reports that a worker may miss and still count as alive: the KCL's own measure."""
+
+
+def metrics_table(application: str) -> str:
+    """The table in which every worker of the application reports itself."""
+    return f"{application}-WorkerMetricStats"
+
+
+def hand_over(site: Site, now: Callable[[], float]) -> dict[str, str]:
+    """Assign every lease of this worker to another; the new owner by shard.
+
+    Nothing moves where no other worker lives or has room: the next start of this one then
+    goes on at once. ``now`` gives seconds since 1970. Call it only while no JVM of this
+    worker's name lives. Raises botocore's errors.
+    """
+    settings, dynamodb = site.settings, site.client("dynamodb")
+    me, table = worker_id(settings), settings.application.name
+    leases = _items(dynamodb, table)
+    owners = {item["leaseKey"]["S"]: item.get("leaseOwner", {}).get("S") for item in leases}
+    unfinished = sorted(
+        item["leaseKey"]["S"]
+        for item in leases
+        if owners[item["leaseKey"]["S"]] == me and item["checkpoint"]["S"] != "SHARD_END"
+    )
+    if not unfinished:
+        return {}
+    others = _alive(dynamodb, settings, now()) - {me}
+    chosen = shared(unfinished, owners, others, settings.worker.max_shards)
+    return {shard: to for shard, to in chosen.items() if _assign(dynamodb, table, shard, me, to)}
+
+
+def shared(
+    shards: Sequence[str], owners: Mapping[str, str | None], others: set[str], room: int
+) -> dict[str, str]:
+    """A new owner for each of ``shards``: always who has fewest, at most ``room`` each."""
+    load = Counter(dict.fromkeys(others, 0))
+    load.update(owner for owner in owners.values() if owner in others)
+    chosen = {}
+    for shard in shards:
+        to = min(load, key=lambda worker: (load[worker], worker), default=None)
+        if to is None or load[to] >= room:
+            break
+        load[to] += 1
+        chosen[shard] = to
+    return chosen
+
+
+def _alive(dynamodb: Any, settings: Settings, now: float) -> set[str]:
+    """Workers that have reported themselves of late."""
+    since = now - ALIVE_FOR * settings.worker.failover_ms / 1000
+    items = _items(dynamodb, metrics_table(settings.application.name))
+    return {item["wid"]["S"] for item in items if float(item["lut"]["N"]) >= since}
+
+
+def _assign(dynamodb: Any, table: str, shard: str, me: str, to: str) -> bool:
+    """False where the lease is no longer ours."""
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"leaseKey": {"S": shard}},
+            UpdateExpression="SET leaseOwner = :to REMOVE checkpointOwner "
+            "ADD leaseCounter :one, ownerSwitchesSinceCheckpoint :one",
+            ConditionExpression="leaseOwner = :me",
+            ExpressionAttributeValues={":to": {"S": to}, ":me": {"S": me}, ":one": {"N": "1"}},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def _items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
+    """All items; none where the KCL has not made its table yet."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    try:
+        return [item for page in pages for item in page["Items"]]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return []
