@@ -191,6 +191,10 @@ class Ground:
         )
         return self.draw.choice(found)
 
+    def settled(self) -> bool:
+        """Whether the archive of the JVM's classes stands, as on any host after a minute."""
+        return any((self.folder / "workers").glob("*.jsa"))
+
     def leader(self) -> int | None:
         """The worker that is the KCL's leader; None while nobody is."""
         table = coordinator_table(self.site.settings.application.name)

@@ -70,6 +70,7 @@ def play(seed: int, faults: Sequence[Kind], say: Callable[[str], None]) -> Resul
     result = Result()
     with Ground(folder, Random(seed)) as ground:
         say(f"first records after {ground.recover(PATIENCE_S):.1f} s")
+        until(ground.settled, PATIENCE_S, "the archive of the JVM's classes")
         for number, fault in enumerate(faults, 1):
             _strike(number, fault, ground, result, say)
         ground.producing.stop()

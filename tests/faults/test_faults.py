@@ -80,6 +80,7 @@ def test_a_killed_jvm_with_its_shards_loses_nothing() -> None:
 @pytest.mark.daemon
 def test_a_stopping_worker_gives_its_shards_to_the_other(tmp_path: Path) -> None:
     with Ground(tmp_path, Random(1)) as ground:
+        ground.recover(120)
         ground.company()
         mine = ground.owned(0)
         ground.stop(0)
