@@ -276,6 +276,8 @@ class Ground:
             "cut.idle_seconds": 1,
             "worker.checkpoint_seconds": 3,
             "worker.fast_failures": 1_000,
+            # Else each fault would pay for those before it with a longer pause.
+            "worker.good_run_seconds": 5,
             "worker.max_shards": SHARDS,
             "worker.callback_timeout_s": CALLBACK_TIMEOUT_S,
             "sinks": [{"use": "parquet"}],
