@@ -127,6 +127,10 @@ def _tell(proven: Report) -> None:
         _say(f"{shard.shard}: {shard.cuts} cuts{pending}{end}, checkpoint {shard.checkpoint}")
     for name, (objects, rows) in sorted(proven.tables.items()):
         _say(f"{name}: {rows} rows in {objects} objects")
+    for alerts in proven.alerts:
+        _say(alerts.sentence)
+    if proven.alerts_unproven:
+        _say(f"alerts: not proven, {proven.alerts_unproven}")
     for finding in proven.findings[:SHOWN]:
         _tell_finding(finding)
     if sum(proven.counts.values()) > min(len(proven.findings), SHOWN):

@@ -11,23 +11,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from verify.findings import Finding
+from verify.inventory import Inventory
 from verify.lake import Lake
-from verify.ledger import Ledger
+from verify.revisions import Revisions
 
 COLUMNS = ["symbol", "start", "part", "revision", "shard"]
 
 
 def prove(
-    lake: Lake, ledger: Ledger, interval: str, dt: str, most: int
+    lake: Lake, inventory: Inventory, revisions: Revisions, interval: str, dt: str, most: int
 ) -> tuple[int, list[Finding]]:
     """How many bars the partition has, and those whose revisions are broken.
 
     Objects that don't stand or can't be read were found with their cut.
     """
-    ledger.begin_bars()
-    for key, rows in _rows(lake, ledger, interval, dt):
-        ledger.add_bars(key, rows)
-    bars, broken, first = ledger.broken_bars(most)
+    revisions.begin()
+    for key, rows in _rows(lake, inventory, interval, dt):
+        revisions.add(key, rows)
+    bars, broken, first = revisions.broken(most)
     found = [_finding(interval, bar) for bar in first]
     if broken > len(found):
         what = f"{broken - len(found)} more bars of interval {interval}, dt {dt} are broken so"
@@ -35,8 +36,10 @@ def prove(
     return bars, found
 
 
-def _rows(lake: Lake, ledger: Ledger, interval: str, dt: str) -> Iterator[tuple[str, pa.Table]]:
-    for key in ledger.objects("bars", interval, dt):
+def _rows(
+    lake: Lake, inventory: Inventory, interval: str, dt: str
+) -> Iterator[tuple[str, pa.Table]]:
+    for key in inventory.objects("bars", interval, dt):
         opened = lake.open(key)
         if opened is None:
             continue

@@ -25,7 +25,7 @@ NAMED = 5
 
 def against_nothing(proof: Proof) -> None:
     """Only repeats of a record id are counted; ``produced`` stays unknown."""
-    proof.report.repeated = proof.ledger.count().repeated
+    proof.report.repeated = proof.identities.count().repeated
 
 
 def against_manifests(proof: Proof) -> None:
@@ -38,8 +38,8 @@ def against_manifests(proof: Proof) -> None:
     for key in keys:
         proof.progress(f"manifest {key}")
         for ids in manifest.ids(proof.lake, key):
-            proof.ledger.see("produced", ids)
-    count = proof.ledger.count()
+            proof.identities.see("produced", ids)
+    count = proof.identities.count()
     proof.report.repeated = count.repeated
     if not keys:
         return
@@ -62,7 +62,7 @@ class AgainstStream:
     def __call__(self, proof: Proof) -> None:
         chains = [chain for chain in proof.chains.values() if stream.compared(chain)]
         uncovered = [chain.shard for chain in chains if not self._replayed(proof, chain)]
-        count = proof.ledger.count()
+        count = proof.identities.count()
         proof.report.repeated = count.repeated
         if uncovered:
             what = f"the stream no longer holds all records of {', '.join(uncovered[:NAMED])}"
@@ -80,7 +80,7 @@ class AgainstStream:
         proof.progress(f"{chain.shard}: reading the stream again")
         for first, names in self._names(proof, chain):
             covered = covered or (chain.first is not None and first <= chain.first)
-            proof.ledger.see("produced", names)
+            proof.identities.see("produced", names)
         return covered
 
     def _names(self, proof: Proof, chain: Chain) -> Iterator[tuple[Position, pa.Array]]:
@@ -91,7 +91,7 @@ class AgainstStream:
         named: list[str] = []
         for chain in chains:
             for _, names in self._names(proof, chain):
-                named += proof.ledger.absent(names)
+                named += proof.identities.absent(names)
                 if len(named) >= NAMED:
                     return named[:NAMED]
         return named
@@ -101,7 +101,7 @@ def _named(proof: Proof, keys: list[str]) -> list[str]:
     named: list[str] = []
     for key in keys:
         for ids in manifest.ids(proof.lake, key):
-            named += proof.ledger.absent(ids)
+            named += proof.identities.absent(ids)
             if len(named) >= NAMED:
                 return named[:NAMED]
     return named

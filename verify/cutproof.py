@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +14,7 @@ from kcl_app.core.cut import CutRecord, ObjectEntry
 from kcl_app.core.lake import object_key
 from kcl_app.core.position import key_after
 from kcl_app.core.schema import TABLES
+from verify.alertrules import AlertRules
 from verify.findings import Finding
 from verify.lake import Lake
 from verify.manifest import reject_ids
@@ -52,21 +53,50 @@ class CutProof:
     records: pa.Table | None = None
     ids: dict[str, pa.Array] = field(default_factory=dict)
     """Record ids of ``ticks`` and ``rejects``, where completeness is asked for."""
+    anomalies: Literal["told", "lost", "unread"] = "told"
+    """Whether all the cut's anomalies were read; ``unread`` are those out of scope."""
+    chosen: list[pa.Table] = field(default_factory=list)
+    """By alert sink the anomalies it tells."""
 
 
-def prove(lake: Lake, record: CutRecord, settled: bool, scope: Scope) -> CutProof:
-    """Read the cut's objects in scope and compare. Memory: one cut's positions and ids."""
+def prove(
+    lake: Lake,
+    record: CutRecord,
+    settled: bool,
+    scope: Scope,
+    alerts: Sequence[AlertRules] = (),
+) -> CutProof:
+    """Read the cut's objects in scope and compare. Memory: one cut's positions and ids.
+
+    ``alerts`` are the sinks whose anomalies are to be chosen.
+    """
     proof = CutProof(record, settled)
     tables: dict[str, list[pa.Table]] = {}
     whole = True
     for entry in scope.opened(record):
-        read = _Object(lake, record, entry, proof).read(scope)
+        read = _Object(lake, record, entry, proof, bool(alerts)).read(scope)
         if read is not None:
             tables.setdefault(entry.table, []).append(read)
         whole = whole and (read is not None or entry.derived)
     if not scope.quick and record.kind == "cut":
         _prove_positions(proof, tables, whole, scope)
+        if alerts:
+            _choose(proof, tables.get("anomalies", []), scope, alerts)
     return proof
+
+
+def _choose(
+    proof: CutProof, anomalies: list[pa.Table], scope: Scope, alerts: Sequence[AlertRules]
+) -> None:
+    """What of the anomalies is to be told."""
+    every = [entry for entry in proof.record.objects if entry.table == "anomalies"]
+    if len(anomalies) < sum(map(scope.has, every)):
+        proof.anomalies = "lost"
+    elif len(anomalies) < len(every):
+        proof.anomalies = "unread"
+    schema = TABLES["anomalies"].arrow
+    rows = pa.concat_tables([part.cast(schema) for part in anomalies] or [schema.empty_table()])
+    proof.chosen = [rules.chosen(rows) for rules in alerts]
 
 
 @dataclass
@@ -75,6 +105,8 @@ class _Object:
     record: CutRecord
     entry: ObjectEntry
     proof: CutProof
+    told: bool = False
+    """True where anomalies are wanted whole."""
 
     @property
     def key(self) -> str:
@@ -123,6 +155,8 @@ class _Object:
             self._count_lost()
             return None
         self._dates(file)
+        if entry.table == "anomalies" and self.told:
+            return file.read(columns=TABLES["anomalies"].arrow.names)
         wanted = () if scope.quick or entry.table == "bars" else POSITION
         payload = PAYLOAD.get(entry.table, ()) if scope.whole else ()
         return file.read(columns=[*wanted, *payload])

@@ -69,6 +69,20 @@ KINDS: dict[str, Kind] = {
     ),
     "revision": Kind("a bar's revisions are not 1, 2, ... n", "look at the objects named"),
     "anomaly": Kind("an anomaly names a tick that its cut doesn't hold", _WRITER),
+    "unalerted": Kind(
+        "an anomaly was to be told, and the alert table has no item of it",
+        "if alerts.severity or alerts.cooldown_seconds were others then, or the sink came later, "
+        "verify with those settings or --from; else read the anomaly: nobody was told of it",
+    ),
+    "unpublished": Kind(
+        "an alert was decided and its record is checkpointed, but it was never marked as sent",
+        "tell its subscribers: no worker reads that record again",
+    ),
+    "false-alert": Kind(
+        "an alert item stands that no anomaly of its cut is behind",
+        "where rules or release changed at a restart, records behind the checkpoint were judged "
+        "twice; else find out who wrote it (CloudTrail)",
+    ),
     "missing": Kind(
         "records were produced and are not stored",
         "if a worker still runs, wait until it has caught up; else "
@@ -88,6 +102,11 @@ KINDS: dict[str, Kind] = {
     "other-life": Kind(
         "objects of other lives stand in the same tables: queries count their rows",
         "nothing where that is meant, as for a backfill",
+        fails=False,
+    ),
+    "early-alert": Kind(
+        "an alert came within the cool-down of the one before",
+        "nothing, where the cool-down was shorter then or the symbol moved to another shard",
         fails=False,
     ),
     "uncovered": Kind(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,17 @@ from pathlib import Path
 from kcl_app.core.cut import CutRecord
 from kcl_app.core.lake import object_key, snapshot_key
 from verify import bars, cutproof, lineage, standing
+from verify.alerting import Alerting, Watched
 from verify.chain import Chain, Checkpoint
 from verify.cutproof import CutProof
 from verify.cutrecords import CutRecords
+from verify.disk import Disk
 from verify.findings import Finding, Findings
+from verify.identities import Identities
+from verify.inventory import Inventory
 from verify.lake import Lake
 from verify.leases import Lease
-from verify.ledger import Ledger
+from verify.revisions import Revisions
 from verify.scope import Scope
 from verify.stream import identities
 from verify.summary import Report, ShardReport
@@ -62,18 +66,20 @@ def prove(
     leases_again: LeasesAgain = lambda: {},
     memory: str = "512MB",
     found: Iterable[Finding] = (),
+    watched: Sequence[Watched] = (),
 ) -> Report:
     """The report. ``completeness`` is one of verify.completeness; by default it stays unknown.
 
     ``leases_again`` reads the leases once more, for what moved on meanwhile. ``found``
-    was found before, and counts.
+    was found before, and counts. ``watched`` are the alert sinks.
     """
     with (
         tempfile.TemporaryDirectory(prefix="tapeline-verify-") as directory,
-        Ledger(Path(directory), memory) as ledger,
+        Disk(Path(directory), memory) as disk,
         ThreadPoolExecutor(READERS, thread_name_prefix="verify") as pool,
     ):
-        proof = Proof(lake, facts, scope, ledger, pool, progress, leases_again)
+        alerting = Alerting(disk, lake, scope, watched)
+        proof = Proof(lake, facts, scope, disk, alerting, pool, progress, leases_again)
         proof.found.add(found)
         return proof.run(completeness)
 
@@ -85,7 +91,8 @@ class Proof:
     lake: Lake
     facts: Facts
     scope: Scope
-    ledger: Ledger
+    disk: Disk
+    alerting: Alerting
     pool: ThreadPoolExecutor
     progress: Progress
     leases_again: LeasesAgain
@@ -95,22 +102,27 @@ class Proof:
     lost: int = 0
     unwritten: int = 0
 
+    def __post_init__(self) -> None:
+        self.inventory = Inventory(self.disk)
+        self.identities = Identities(self.disk)
+
     def run(self, completeness: Completeness) -> Report:
         self.report = Report(
             life=self.facts.life, application=self.facts.application, scope=str(self.scope)
         )
         self.progress("listing objects")
-        self.found.add(standing.enter(self.lake, self.ledger, self.facts.life, self.scope))
+        self.found.add(standing.enter(self.lake, self.inventory, self.facts.life, self.scope))
         for shard in self._shards():
             self._shard(shard)
         states = self._states()
         self.found.add(lineage.parents(states))
         self._snapshots(states)
-        self.report.unlisted, unlisted = standing.unlisted(self.ledger, self.found.keep)
+        self.report.unlisted, unlisted = standing.unlisted(self.inventory, self.found.keep)
         self.found.add(unlisted)
         self.found.counts["unlisted"] = self.report.unlisted
         if "bars" in self.scope.tables and not self.scope.quick:
             self._bars()
+        self._alerts()
         self.report.missing = self.lost
         if self.scope.whole:
             self._complete(completeness)
@@ -143,12 +155,14 @@ class Proof:
         for key, record in self._records(shard).read(self.pool, self._unreadable):
             settled = chain.add(key, record)
             self._list(record, settled)
-            ahead.append(self.pool.submit(cutproof.prove, self.lake, record, settled, self.scope))
+            work = (self.lake, record, settled, self.scope, self.alerting.rules)
+            ahead.append(self.pool.submit(cutproof.prove, *work))
             if len(ahead) > 2 * READERS:
                 self._count(ahead.popleft().result(), told)
         while ahead:
             self._count(ahead.popleft().result(), told)
         self.found.add(chain.close())
+        self.alerting.end(chain)
         told.cuts, told.pending_cuts = chain.cuts, chain.pending
         told.gaps, told.ended = len(chain.gaps), chain.ended
         self.progress(f"{shard}: {chain.cuts} cuts, {told.rows} ticks")
@@ -163,7 +177,7 @@ class Proof:
         for entry in record.objects:
             if self.scope.has(entry):
                 key = object_key(record, entry)
-                self.ledger.list_object(key, entry.table, entry.interval, entry.dt, settled)
+                self.inventory.list_object(key, entry.table, entry.interval, entry.dt, settled)
 
     def _count(self, proof: CutProof, told: ShardReport) -> None:
         record, report = proof.record, self.report
@@ -185,17 +199,18 @@ class Proof:
         else:
             told.pending += record.rows + record.rejects
             report.pending += record.rows + record.rejects
+        self.alerting.take(proof)
         self._see(proof)
 
     def _see(self, proof: CutProof) -> None:
         if not self.scope.whole:
             return
         if self.scope.against == "stream" and proof.records is not None:
-            self.ledger.see("stored", identities(proof.record.shard, proof.records))
+            self.identities.see("stored", identities(proof.record.shard, proof.records))
         if "ticks" in proof.ids:
-            self.ledger.see("tick", proof.ids["ticks"])
+            self.identities.see("tick", proof.ids["ticks"])
         if "rejects" in proof.ids:
-            self.ledger.see("stored", proof.ids["rejects"])
+            self.identities.see("stored", proof.ids["rejects"])
 
     def _tell_gap(self, record: CutRecord) -> None:
         at = (str(record.begins_after or "HEAD"), str(record.ends_at))
@@ -251,11 +266,19 @@ class Proof:
 
     def _bars(self) -> None:
         self.report.bars = 0
-        for interval, dt in self.ledger.partitions("bars"):
+        revisions = Revisions(self.disk)
+        for interval, dt in self.inventory.partitions("bars"):
             self.progress(f"bars {interval} {dt}")
-            held, found = bars.prove(self.lake, self.ledger, interval, dt, self.found.keep)
+            held, found = bars.prove(
+                self.lake, self.inventory, revisions, interval, dt, self.found.keep
+            )
             self.report.bars += held
             self.found.add(found)
+
+    def _alerts(self) -> None:
+        self.progress("alerts")
+        self.found.add(self.alerting.prove())
+        self.report.alerts = self.alerting.reports
 
     # --- completeness --------------------------------------------------------------
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from config.load import SettingsError
 from config.site import Site
 from kcl_app.kept_checkpoints import KeptCheckpoints
 from kcl_app.life import Life, read_life
 from kcl_app.store import S3Store
-from verify import completeness, leases, stream
+from verify import alertrules, completeness, leases, stream
+from verify.alerting import Watched
+from verify.alertitems import AlertTable
 from verify.findings import Finding
 from verify.lake import S3Lake
 from verify.leases import Lease
@@ -41,7 +44,7 @@ def report(
     if life and (standing is None or life != standing.id):
         _known(lake, site, life)
         over = prove(lake, Facts(life, over=True), scope, progress, memory=memory)
-        over.lake = site.lake_url
+        over.lake, over.alerts_unproven = site.lake_url, "of another life"
         return over
     if standing is None:
         raise VerifyError(
@@ -68,11 +71,28 @@ def _living(
             raise VerifyError(f"the stream {life.stream_arn} is gone: use --against manifest")
         pause = {"sleep": lambda seconds: None} if site.settings.local else {}
         complete = completeness.AgainstStream(kinesis, life.stream_arn, **pause)
-    done = prove(
-        lake, facts, scope, progress, complete, lambda: _leases(site)[0] or {}, memory, wrong
-    )
-    done.lake = site.lake_url
+    watched, unproven = _watched(site)
+
+    def again() -> Mapping[str, Lease]:
+        return _leases(site)[0] or {}
+
+    done = prove(lake, facts, scope, progress, complete, again, memory, wrong, watched)
+    done.lake, done.alerts_unproven = site.lake_url, unproven
     return done
+
+
+def _watched(site: Site) -> tuple[list[Watched], str]:
+    """The alert sinks of the settings, or why there is none.
+
+    A sink whose package is missing here says so: the lake is proven all the same.
+    """
+    try:
+        rules = alertrules.of_site(site)
+    except SettingsError as wrong:
+        return [], f"the settings' sinks cannot be built here: {wrong}"
+    client = site.client("dynamodb")
+    watched = [Watched(one, AlertTable(client, one.table)) for one in rules]
+    return watched, "" if watched else "no sink of the settings sends any"
 
 
 def _replayed(
@@ -94,7 +114,7 @@ def _replayed(
         complete = completeness.against_manifests
     facts = Facts(life.id, life.application, held())
     done = prove(lake, facts, scope, progress, complete, held, memory)
-    done.lake = site.lake_url
+    done.lake, done.alerts_unproven = site.lake_url, "a backfill sends none"
     return done
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from verify.findings import Finding
+from verify.inventory import Inventory
 from verify.lake import Lake
-from verify.ledger import Ledger
 from verify.names import Names
 from verify.scope import Scope
 
 
-def enter(lake: Lake, ledger: Ledger, life: str, scope: Scope) -> Iterator[Finding]:
-    """Enter the life's objects in the ledger; yield what else stands there."""
+def enter(lake: Lake, inventory: Inventory, life: str, scope: Scope) -> Iterator[Finding]:
+    """Enter the life's objects in the inventory; yield what else stands there."""
     names = Names(life, frozenset(lake.folders("cuts/")))
     others = 0
     for table in sorted(scope.tables):
@@ -25,12 +25,12 @@ def enter(lake: Lake, ledger: Ledger, life: str, scope: Scope) -> Iterator[Findi
             elif owner != life:
                 others += 1
             elif scope.has_shard(names.shard(key)):
-                ledger.stand(key)
+                inventory.stand(key)
     if others:
         yield Finding("other-life", f"{others} objects are of other lives")
 
 
-def unlisted(ledger: Ledger, most: int) -> tuple[int, list[Finding]]:
+def unlisted(inventory: Inventory, most: int) -> tuple[int, list[Finding]]:
     """How many of the life's objects no cut record lists, and the first of them."""
-    count, keys = ledger.unlisted(most)
+    count, keys = inventory.unlisted(most)
     return count, [Finding("unlisted", f"{k} is in no cut record", objects=(k,)) for k in keys]

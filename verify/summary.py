@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from verify.alerts import AlertReport
 from verify.findings import KINDS, Finding
 
 
@@ -49,6 +50,10 @@ class Report:
     dropped: int = 0
     bars: int | None = None
     unlisted: int = 0
+    alerts: list[AlertReport] = field(default_factory=list)
+    """One of each alert sink."""
+    alerts_unproven: str = ""
+    """Why there is none of them."""
     shards: list[ShardReport] = field(default_factory=list)
     tables: dict[str, list[int]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -81,6 +86,7 @@ class Report:
             "ok": self.ok,
             "line": self.line,
             **plain,
+            "alerts": [vars(alerts) for alerts in self.alerts],
             "shards": [vars(shard) for shard in self.shards],
             "findings": [finding.explained() for finding in self.findings],
         }

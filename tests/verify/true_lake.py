@@ -106,8 +106,8 @@ def reject(line: Row) -> Row:
     return {**line, "reason": "price is dear", "data": data, "partition_key": line["symbol"]}
 
 
-def anomaly(line: Row) -> Row:
-    return {**line, "kind": "z_score", "severity": "low", "score": 7.0, "reason": "far off"}
+def anomaly(line: Row, severity: str) -> Row:
+    return {**line, "kind": "z_score", "severity": severity, "score": 7.0, "reason": "far off"}
 
 
 @dataclass
@@ -117,6 +117,7 @@ class TrueLake:
     leases: dict[str, Lease] = field(default_factory=dict)
     produced: list[str] = field(default_factory=list)
     revisions: dict[tuple[str, str, datetime], int] = field(default_factory=dict)
+    severity: str = "low"
 
     def cut(
         self, tape: Tape, after: Position | None, lines: int, stored: Collection[str] = TABLES
@@ -130,7 +131,7 @@ class TrueLake:
         tables = {
             ("ticks", ""): good,
             ("rejects", ""): [reject(line) for line in bad],
-            ("anomalies", ""): [anomaly(line) for line in good[::7]],
+            ("anomalies", ""): [anomaly(line, self.severity) for line in good[::7]],
             ("bars", "1h"): self._bars(good),
         }
         first, last = (Position(t["sequence"], t["sub_sequence"]) for t in (taken[0], taken[-1]))
@@ -241,10 +242,12 @@ def dt(table: str, row: Row) -> str:
     return day.isoformat()
 
 
-def true_lake(pending: bool = True, stored: Collection[str] = ()) -> TrueLake:
+def true_lake(
+    pending: bool = True, stored: Collection[str] = (), severity: str = "low"
+) -> TrueLake:
     """The lake of this page. ``pending`` adds B's second cut, whose objects don't stand yet,
-    but for those of the tables ``stored``."""
-    lake = TrueLake()
+    but for those of the tables ``stored``. All anomalies have the one ``severity``."""
+    lake = TrueLake(severity=severity)
     at: Position | None = None
     tape = Tape(A, 1_000)
     for lines in (15, 20, 12):
