@@ -117,14 +117,18 @@ def close(
     cut: Cutful, state: State, windows: Windows, clock: LocalClock, lead: str = ""
 ) -> Columns:
     """The bars that a cut touched, at their value after it; advances the state."""
-    lanes = [advance(cut, state, lane, f"{lead}{lane.key}") for lane in windows.lanes]
-    return Columns.joined([parts.columns(state, clock) for parts in lanes])
+    said = []
+    for lane in windows.lanes:
+        key = f"{lead}{lane.key}"
+        parts = advance(cut, state, lane, key, *fresh(cut, state, lane, key))
+        said.append(parts.columns(state, clock))
+    return Columns.joined(said)
 
 
-def touched(cut: Cutful, state: State, lane: Lane, key: str) -> Array:
-    """Places of the kept windows that the ticks touch, as indices into flat columns."""
-    place = find(state, key, lane, cut.parts(lane))
-    return place[place >= 0]
+def fresh(cut: Cutful, state: State, lane: Lane, key: str) -> tuple[Parts, Array]:
+    """One new part for each window that the ticks touch, and where the state keeps it."""
+    parts = cut.parts(lane)
+    return parts, find(state, key, lane, parts)
 
 
 def kept(state: State, lane: Lane, key: str, places: Array) -> Parts:
@@ -133,10 +137,8 @@ def kept(state: State, lane: Lane, key: str, places: Array) -> Parts:
     return _read(state, key, places // KEPT, lane.ends(start, last), places)
 
 
-def advance(cut: Cutful, state: State, lane: Lane, key: str) -> Parts:
+def advance(cut: Cutful, state: State, lane: Lane, key: str, fresh: Parts, place: Array) -> Parts:
     """The parts that the ticks touched, at their value after them; advances the state."""
-    fresh = cut.parts(lane)
-    place = find(state, key, lane, fresh)
     known = np.flatnonzero(place >= 0)
     old = kept(state, lane, key, place[known])
     room = old.notional.hi < _FULL

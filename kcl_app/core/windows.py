@@ -41,6 +41,10 @@ class Lane(Protocol):
     def moving(self) -> bool:
         """Whether begin and end follow the ticks, the end at one distance to the last."""
 
+    @property
+    def width(self) -> int:
+        """Microseconds that a window has at most, or the gap that ends it."""
+
     def groups(self, fresh: Array, at: Array) -> tuple[Array, Array, Array]:
         """First rows, begins and ends of the windows that sorted times touch.
 
@@ -52,6 +56,10 @@ class Lane(Protocol):
 
     def ends(self, kept_start: Array, kept_last: Array) -> Array:
         """Ends of kept windows."""
+
+    def left(self, at: Array, newest: Array) -> Array:
+        """Whether each time's window lies before that of the newest time and the one before
+        it; False where that cannot be said of a time alone."""
 
 
 class Windows(Protocol):
@@ -106,6 +114,11 @@ class Tumbling:
     def ends(self, kept_start: Array, kept_last: Array) -> Array:
         return self.bounds(kept_start)[1]
 
+    def left(self, at: Array, newest: Array) -> Array:
+        before = self.bounds(self.bounds(newest)[0] - 1)[0]
+        left: Array = self.bounds(at)[0] < before
+        return left
+
 
 @dataclass(frozen=True)
 class Hopping:
@@ -137,6 +150,10 @@ class Gap:
         return self.name
 
     @property
+    def width(self) -> int:
+        return self.gap
+
+    @property
     def lanes(self) -> Sequence[Lane]:
         return (self,)
 
@@ -155,6 +172,9 @@ class Gap:
     def ends(self, kept_start: Array, kept_last: Array) -> Array:
         ends: Array = kept_last + self.gap
         return ends
+
+    def left(self, at: Array, newest: Array) -> Array:
+        return np.zeros(len(at), dtype=bool)
 
 
 def window(name: str, edges: Array | None = None) -> Windows:

@@ -15,8 +15,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "windows.md"
 HOURS = 30
 LATE = {"1 s": 1, "1 min": 60, "1 h": 3_600, "1 day": 86_400}
 HEAD = """\
-| late by | `late_seconds` | its 1m bar in the lake | its 1d bar in the lake | hot sinks | adds up |
-|---|---|---|---|---|---|"""
+| late by | `late_seconds` | 1m bar in the lake | 1d bar in the lake | live 1m bar | live 1d bar | adds up |
+|---|---|---|---|---|---|---|"""
 
 
 def minutes(first: int, last: int) -> Columns:
@@ -40,7 +40,7 @@ def row(name: str, seconds: int) -> str:
     fed = close(road, late, written)
     cells = [name, f"{fed.ticks['late_seconds'][0]:g}"]
     cells += [met(rows[-1]) for rows in written.values()]
-    cells += [heard(fed), adds_up(before, written)]
+    cells += [heard(fed, "1m"), heard(fed, "1d"), adds_up(before, written)]
     return f"| {' | '.join(cells)} |"
 
 
@@ -57,8 +57,10 @@ def met(rows: Columns) -> str:
     return f"revision {revision}" if revision > 1 else f"a part of its own, {count} tick"
 
 
-def heard(fed: Any) -> str:
-    return "closed again" if "1m" in fed.live.closed else "open bar changes"
+def heard(fed: Any, interval: str) -> str:
+    if interval in fed.live.closed:
+        return "closed again"
+    return "open, changes" if interval in fed.live.current else "not told"
 
 
 def adds_up(before: dict[str, Any], written: dict[str, list[Columns]]) -> str:

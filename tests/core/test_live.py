@@ -103,6 +103,46 @@ def test_live_bars_change_nothing_in_the_lake() -> None:
     )
 
 
+def test_a_bar_that_was_closed_by_silence_stays_closed() -> None:
+    road = flow()
+    feed(road, 10)
+    road.idle(ARRIVED + 70_000_000)
+    live = feed(road, 20, first=1)
+    assert (told(live.closed), told(live.current)) == ([("A", 0, 2)], [])
+
+
+def test_a_gap_window_that_silence_closed_opens_again_where_it_goes_on() -> None:
+    road = flow("gap5m")
+    feed(road, 10)
+    assert told(road.idle(ARRIVED + 600_000_000).closed, "gap5m") == [("A", 10, 1)]
+    after = ticks([{"symbol": "A", "price": 1, "timestamp": at(seconds=200)}], first=1)
+    live = road.feed(after.having(arrival=after["arrival"] + 610_000_000)).live
+    assert told(live.current, "gap5m") == [("A", 10, 2)]
+
+
+def test_a_tick_that_lies_before_the_two_newest_windows_is_left_to_the_lake() -> None:
+    road = flow()
+    feed(road, 10, 70, 130)
+    live = feed(road, 20, first=3)
+    assert (live.closed, live.current) == ({}, {})
+
+
+def test_a_bar_that_two_newer_ones_push_out_is_told_as_closed() -> None:
+    """Three windows of a second, and a lateness of five: the first must leave."""
+    road = flow("1s")
+    assert told(feed(road, 0, 1).closed, "1s") == []
+    assert told(feed(road, 2, first=2).closed, "1s") == [("A", 0, 1)]
+
+
+def test_a_row_has_the_position_of_its_symbols_last_record() -> None:
+    road = flow()
+    feed(road, 10)
+    rows = feed(road, 20, first=5, symbol="B").current["1m"]
+    assert [int(text) for text in rows["sequence"].tolist()] == [4955]
+    late = road.idle(ARRIVED + 70_000_000).closed["1m"]
+    assert sorted(int(text) for text in late["sequence"].tolist()) == [4950, 4955]
+
+
 @given(tapes(1), cuttings())
 def test_the_last_word_on_a_bar_is_its_value(tape: Any, shares: Any) -> None:
     """The last word on a bar, open or closed, is the same for any cutting into calls."""
@@ -111,22 +151,20 @@ def test_the_last_word_on_a_bar_is_its_value(tape: Any, shares: Any) -> None:
         road, said = flow("1m", idle=10**9), {}
         for a, b in pairwise([0, *cuts, tape.size]):
             live = road.feed(tape.slice(a, b)).live
-            for rows in (*live.current.values(), *live.closed.values()):
-                said.update(words(rows))
+            for over, rows in ((False, live.current), (True, live.closed)):
+                for bars in rows.values():
+                    said.update(words(bars, over))
         return said
 
-    whole, cut = last_words([]), last_words(placed_at(tape, shares))
-    assert {key[:2] for key in cut} == {key[:2] for key in whole}
-    assert counted(cut) == counted(whole)
+    assert last_words(placed_at(tape, shares)) == last_words([])
 
 
-def words(rows: Columns) -> Any:
-    keys = zip(rows["symbol"], rows["start"].tolist(), rows["part"].tolist(), strict=True)
-    return dict(zip(keys, rows["ticks"].tolist(), strict=True))
-
-
-def counted(said: Any) -> Any:
-    total: dict[Any, int] = {}
-    for (symbol, start, _), count in said.items():
-        total[symbol, start] = total.get((symbol, start), 0) + count
-    return total
+def words(rows: Columns, over: bool) -> Any:
+    """What was said last of each (symbol, begin): all of it, but how often it was told."""
+    often = {"revision", "sequence", "sub_sequence"}
+    names = [name for name in rows if name not in {"symbol", "start", *often}]
+    keys = zip(rows["symbol"].tolist(), rows["start"].tolist(), strict=True)
+    values = [
+        (over, *(rows[name][row : row + 1].tobytes() for name in names)) for row in range(rows.size)
+    ]
+    return dict(zip(keys, values, strict=True))
