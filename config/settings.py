@@ -50,6 +50,9 @@ class Cut(Section):
 class Worker(Section):
     checkpoint_seconds: float = Field(30, ge=0)
     checkpoint_cuts: int = Field(10, gt=0)
+    symbols: int = Field(
+        50_000, ge=100, le=5_000_000, description="most that a shard keeps in memory"
+    )
     max_records: int = Field(10_000, gt=0, le=10_000)
     idle_ms: int = Field(250, ge=0)
     failover_ms: int = Field(5_000, ge=1_000)

@@ -1,4 +1,5 @@
-"""Snapshots that no start can need any more, dropped behind the checkpoint.
+"""Snapshots, and objects of left symbols, that no start can need any more, dropped behind
+the checkpoint.
 
 Rules:
 1. A lease's checkpoint never goes back: the KCL takes one only from the lease's owner,
@@ -14,14 +15,29 @@ Rules:
    checkpoint was taken; its snapshot proves nothing, it stands before that.
 5. Where the lease table was lost, shards begin at their heads; a parent that is read
    again puts its last snapshot again before its children begin.
+6. What leaves a shard at a cut's end follows from the chain: all workers come to the same
+   objects (``core.leaving``, rule 2). A snapshot lists what the one before it listed, or what
+   left since; what is listed no more is never listed again. So an object of this shard that
+   left at or before a kept checkpoint, and isn't listed by its snapshot, is listed by no
+   later one, whoever puts it. It is dropped behind the oldest checkpoint that is kept, so
+   that all snapshots that are kept find what they list. A zombie comes to the same.
+7. A worker that was paused over that may ask for a dropped object: rule 2 holds for it.
+8. Objects of left symbols that a parent put stay for good: any descendant may list them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from kcl_app.core.lake import begun_key, snapshot_key, snapshots_of
+from kcl_app.core.lake import (
+    begun_key,
+    left_by,
+    left_index_key,
+    left_states_key,
+    snapshot_key,
+    snapshots_of,
+)
 from kcl_app.core.position import HEAD, Position
 from kcl_app.core.store import Store
 
@@ -32,6 +48,7 @@ class Collector:
     """Drops the old snapshots of one shard, and its parents' when their time has come.
 
     ``children`` gives all shards that came from one; none known, and nothing is dropped.
+    ``listed`` names the objects of left symbols that the last snapshot put here lists.
     """
 
     def __init__(
@@ -41,13 +58,17 @@ class Collector:
         shard: str,
         parents: Callable[[str], Sequence[str]],
         children: Callable[[str], Sequence[str]],
+        listed: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._store = store
         self._life = life
         self._shard = shard
         self._parents = parents
         self._children = children
+        self._listed_last = listed
         self._known: list[str] | None = None
+        self._lists: dict[str, Sequence[str]] = {}
+        self._left: set[str] | None = None
 
     def checkpointed(self, at: Position | None) -> None:
         """Called whenever the KCL has taken a checkpoint at ``at``, or the shard's end there."""
@@ -63,6 +84,33 @@ class Collector:
         for old in self._known[: max(behind, 0)]:
             self._store.drop(old)
         del self._known[: max(behind, 0)]
+        self._lists[key] = self._listed_last()
+        if behind >= 0:
+            self._drop_left(self._known[0])
+
+    def _drop_left(self, oldest: str) -> None:
+        """Rule 6. ``oldest`` is the key of the oldest snapshot that is kept; what it lists is
+        known where this process put it."""
+        self._lists = {key: names for key, names in self._lists.items() if key >= oldest}
+        listed = self._lists.get(oldest)
+        if listed is None:
+            return
+        if self._left is None:
+            self._left = set(self._found())
+        lead = f"{self._shard}/"
+        self._left |= {n for names in self._lists.values() for n in names if n.startswith(lead)}
+        upto = f"{lead}{oldest.rsplit('/', 1)[1].removesuffix('.arrow')}~"
+        for name in sorted(self._left.difference(listed)):
+            if name < upto:
+                self._store.drop(left_index_key(self._life, name))
+                self._store.drop(left_states_key(self._life, name))
+                self._left.discard(name)
+
+    def _found(self) -> Iterator[str]:
+        """Names of the objects that left this shard, whoever put them."""
+        lead = left_by(self._life, self._shard).removesuffix(f"{self._shard}/")
+        for key in self._store.list(left_by(self._life, self._shard)):
+            yield key.removeprefix(lead).removesuffix(".arrow").removesuffix(".index")
 
     def _begun(self) -> None:
         """Rule 4. Once a process is enough: the last child to begin finds all the marks."""

@@ -55,11 +55,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Limits:
-    """When an open cut is full; seconds are the processor's business."""
+    """When an open cut is full (seconds are the processor's business), and how many symbols
+    stay in memory behind it."""
 
     records: int = 50_000
     bytes: int = 64_000_000
     dates: int = 32
+    symbols: int = 50_000
 
 
 @dataclass
@@ -122,6 +124,7 @@ class OpenCut:
         bars: dict[str, Columns],
         values: str,
         reason: str,
+        symbols: int = 0,
     ) -> CutRecord:
         """The record that this cut is to be created as."""
         rejects = Columns.joined([part.rejects for part in self.parts])
@@ -148,6 +151,7 @@ class OpenCut:
                     for entry in _entries("bars", rows, "start", interval, derived=True)
                 ),
             ),
+            symbols=symbols,
             values=values,
             reason=reason,
         )

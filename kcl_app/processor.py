@@ -70,7 +70,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         kin = self.store, self.life, self.shard
         self.standing = Standing(*kin)
         self.states = States(*kin, self.rules, self.parents)
-        self.collector = Collector(*kin, self.parents, self.children)
+        self.collector = Collector(*kin, self.parents, self.children, self.states.listed)
         self.tail = Tail(self.shard, self.states, self.decoder, self.limits)
         self.uploads = Uploads(self.writer, self.sinks.cold, self.pace.cuts_in_flight)
         self.clock = Clock(self.pace, self.now)

@@ -9,6 +9,7 @@ from kcl_app.core.flow import Flow, Rules
 from kcl_app.core.lake import snapshot_key
 from kcl_app.core.position import Position
 from kcl_app.core.store import Store
+from kcl_app.shelf import LakeShelf
 from kcl_app.stopped import Stopped
 
 
@@ -28,7 +29,9 @@ class States:
         self._shard = shard
         self._rules = rules
         self._parents = parents
+        self._shelf = LakeShelf(store, life, shard)
         self._kept: dict[Position | None, Flow] = {}
+        self._listed: tuple[str, ...] = ()
 
     def keep(self, at: Position | None, flow: Flow) -> None:
         """Remember a copy of ``flow`` as the state after ``at``; the first copy stays."""
@@ -43,9 +46,18 @@ class States:
         self._kept = {at: flow for at, flow in self._kept.items() if at in positions}
 
     def put_snapshot(self, at: Position | None, current: Flow) -> None:
-        """Put the state after ``at`` once; ``current`` where no cut has closed there yet."""
+        """Put the state after ``at`` once; ``current`` where no cut has closed there yet.
+
+        The objects that it lists go first: what lists them finds them.
+        """
         state = self._kept.get(at, current)
+        self._listed = state.left
+        self._shelf.put(self._listed, at)
         self._store.put_once(snapshot_key(self._life, self._shard, at), state.snapshot())
+
+    def listed(self) -> tuple[str, ...]:
+        """Objects of left symbols that the last snapshot put here lists."""
+        return self._listed
 
     def restored(self, at: Position | None) -> Flow:
         """The state after the checkpoint ``at``; at a shard's head, its parents' last one.
@@ -55,8 +67,10 @@ class States:
         """
         if at is None:
             bodies = [self._final(parent) for parent in self._parents(self._shard)]
-            return Flow.restore(self._shard, self._rules, [body for body in bodies if body])
-        return Flow.restore(self._shard, self._rules, [self._snapshot(self._shard, at)])
+        else:
+            bodies = [self._snapshot(self._shard, at)]
+        there = [body for body in bodies if body is not None]
+        return Flow.restore(self._shard, self._rules, there, self._shelf)
 
     def _snapshot(self, shard: str, at: Position | None) -> bytes:
         body = self._store.get(snapshot_key(self._life, shard, at))

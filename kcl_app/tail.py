@@ -81,7 +81,8 @@ class Tail:
         """The record that the open cut comes out as; ``begin_next`` carries it on."""
         self._closing = self.flow.copy()
         self.bars = self._closing.close(self.cut.ticks())
-        return self.cut.record(life, self.shard, at, self.bars, values, reason)
+        most = self._limits.symbols
+        return self.cut.record(life, self.shard, at, self.bars, values, reason, most)
 
     def rewind(self, at: Position | None, to: Position) -> None:
         """Begin the open cut anew from its state after ``at``; what lies past ``to`` waits."""
@@ -98,6 +99,7 @@ class Tail:
     def begin_next(self, record: CutRecord) -> Batch:
         """The whole cut, whose ``record`` stands; what comes now belongs to the next."""
         batch = Batch(self.shard, self.cut.tables(self.shard, self.bars), record)
+        self._closing.leave(record.symbols, record.ends_at)
         self.cut, self.bars, self.flow = OpenCut(), {}, self._closing
         self._states.keep(record.ends_at, self.flow)
         return batch

@@ -76,7 +76,8 @@ def rules(settings: Settings) -> Rules:
 
 def limits(settings: Settings) -> Limits:
     cut = settings.cut
-    return Limits(cut.records, int(cut.megabytes * 1_000_000), cut.dates)
+    megabytes = int(cut.megabytes * 1_000_000)
+    return Limits(cut.records, megabytes, cut.dates, settings.worker.symbols)
 
 
 def pace(settings: Settings) -> Pace:

@@ -195,7 +195,7 @@ class Protocol:
         if other.placement not in self.placements:
             return self._stop(view, self._foreign(other))
         if other.binding() == mine.binding():
-            return self.created(view)
+            return self.created(replace(view, doing=Create(other)))
         same_start = other.kind == mine.kind == "cut" and other.first_at == mine.first_at
         ends, end = other.ends_at, mine.ends_at
         if not same_start or ends is None or end is None or ends == end:

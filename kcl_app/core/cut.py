@@ -64,6 +64,8 @@ class CutRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     ``after`` is None for the shard's first. ``records`` counts user records,
     ``rows`` accepted ticks, ``rejects`` refused lines, ``repeats`` ticks dropped as
     a producer's repeat. ``digest`` covers the positions of all rows and rejects.
+    ``symbols`` is how many symbols at most stay in memory behind the cut, 0 all: it
+    isn't binding, but holds for all, so that their states agree.
     ``reason`` and ``values`` inform; they decide nothing. An ``end`` has neither
     rows nor objects; a ``gap`` says in ``last`` where reading goes on after, and in
     ``first`` which record the stream's oldest was, where it had one.
@@ -82,6 +84,7 @@ class CutRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     objects: tuple[ObjectEntry, ...] = ()
     placement: str = PLACEMENT
     kind: Kind = "cut"
+    symbols: int = 0
     reason: str = ""
     values: str = ""
     format: int = FORMAT

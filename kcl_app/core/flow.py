@@ -6,6 +6,8 @@ Rules:
    shard is restarted from a snapshot, and whichever shard a symbol lives on.
 2. Nothing here knows the time, the host, or who asks.
 3. ``copy`` before a cut is the way back to its start.
+4. ``leave`` bounds the symbols in memory. It changes no result: who left comes back, with the
+   state that it had, when it is fed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from kcl_app.core.columns import Array, Columns
 from kcl_app.core.detector import SEVERITIES, Detector, Found
 from kcl_app.core.exchange import LocalClock
 from kcl_app.core.indicators import Indicator, View, as_json
+from kcl_app.core.leaving import MemoryShelf, Shelf, found_again, leave, recall
+from kcl_app.core.left import Left
 from kcl_app.core.live import Live, Watermark, hear, live_fields, newest_arrival
+from kcl_app.core.position import Position
 from kcl_app.core.repeats import Horizon, Repeats
 from kcl_app.core.rolling import FIELDS as ROLLING
 from kcl_app.core.rolling import indicators
@@ -70,33 +75,66 @@ class Fed:
 
 
 class Flow:
-    """One shard's flow. ``shard`` informs; the rules decide the results."""
+    """One shard's flow. ``shard`` informs; the rules decide the results.
 
-    def __init__(self, shard: str, rules: Rules) -> None:
+    ``shelf`` holds symbols that left, and is shared by copies; by default it is memory.
+    """
+
+    def __init__(self, shard: str, rules: Rules, shelf: Shelf | None = None) -> None:
         self.shard = shard
         self.rules = rules
+        self._shelf = MemoryShelf() if shelf is None else shelf
+        self._left = Left()
         self._clock = LocalClock(rules.zone)
         self._state = State(rules.fields())
         self._repeats = Repeats(rules.horizon)
         self._arrival = 0
 
     @classmethod
-    def restore(cls, shard: str, rules: Rules, bodies: Sequence[bytes]) -> Flow:
-        """The flow of a snapshot, or of parents' final ones. Raises UnknownSnapshot."""
-        flow = cls(shard, rules)
-        flow._state, ids = snapshot.merged(bodies, rules.fields())
-        flow._repeats = Repeats.of(rules.horizon, ids)
-        flow._arrival = newest_arrival(flow._state) if rules.watermark else 0
+    def restore(
+        cls, shard: str, rules: Rules, bodies: Sequence[bytes], shelf: Shelf | None = None
+    ) -> Flow:
+        """The flow of a snapshot, or of parents' final ones. ``shelf`` has what they list.
+
+        Raises UnknownSnapshot.
+        """
+        flow = cls(shard, rules, shelf)
+        saved = [snapshot.load(body, rules.fields()) for body in bodies]
+        state = snapshot.merged([one.state for one in saved], rules.fields())
+        names = {name for one in saved for name in one.left}
+        flow._left, flow._state = found_again(sorted(names), flow._shelf, state)
+        flow._repeats = Repeats.of(rules.horizon, [one.ids for one in saved])
+        if rules.watermark:
+            newest = newest_arrival(flow._state)
+            flow._arrival = max([newest, *(one.arrival for one in saved)])
         return flow
 
     def snapshot(self) -> bytes:
-        """The whole state; ``restore`` goes on as this flow would."""
-        return snapshot.dump(self._state, self._repeats.table())
+        """The whole state; ``restore`` goes on as this flow would. What left is listed, and
+        lies on the shelf."""
+        return snapshot.dump(self._state, self._repeats.table(), self.left, self._arrival)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Names of the objects in which symbols lie that left."""
+        return self._left.names
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols are in memory."""
+        return len(self._state)
+
+    def leave(self, most: int, at: Position | None) -> None:
+        """Called behind ``close`` of a cut that ends ``at``: at most ``most`` symbols stay in
+        memory, those that were seen last. 0 is no bound."""
+        if at is not None:
+            self._state = leave(self._state, self._left, self._shelf, most, self.shard, at)
 
     def copy(self) -> Flow:
         """A flow at the same point, independent of this one."""
-        twin = type(self)(self.shard, self.rules)
+        twin = type(self)(self.shard, self.rules, self._shelf)
         twin._state = self._state.copy()
+        twin._left = self._left.copy()
         twin._repeats = self._repeats.copy()
         twin._arrival = self._arrival
         return twin
@@ -114,7 +152,7 @@ class Flow:
             none = _valued(ticks, Runs(np.zeros(0, dtype=np.int64)), {})
             columns = {name: np.zeros(0) for name in names}
             return _flagged(none.having(**columns, indicators=as_json(columns, 0)), [], ())
-        slots = self._state.slots(ticks["symbol"])
+        slots = self._state.slots(ticks["symbol"], self._recall if self._left else None)
         ticks = ticks.having(symbol=self._state.names(slots))
         runs = Runs(slots)
         prices = ticks["price"][runs.order]
@@ -159,6 +197,9 @@ class Flow:
             window.name: bars.close(cut, self._state, window, self._clock)
             for window in self.rules.windows
         }
+
+    def _recall(self, symbols: list[str]) -> None:
+        recall(symbols, self._state, self._left, self._shelf)
 
     def _more(self, view: View) -> dict[str, Array]:
         """Columns of the indicators that the settings add."""

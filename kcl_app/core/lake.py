@@ -23,6 +23,21 @@ def snapshots_of(life: str, shard: str) -> str:
     return f"snapshots/{life}/{shard}/"
 
 
+def left_states_key(life: str, name: str) -> str:
+    """The states of symbols that left together; ``name`` is ``SHARD/<position>-<digest>``."""
+    return f"left/{life}/{name}.arrow"
+
+
+def left_index_key(life: str, name: str) -> str:
+    """Who lies in that object, and when each was last seen."""
+    return f"left/{life}/{name}.index.arrow"
+
+
+def left_by(life: str, shard: str) -> str:
+    """The prefix of what left a shard."""
+    return f"left/{life}/{shard}/"
+
+
 def begun_key(life: str, shard: str) -> str:
     """The mark of a child shard that has been checkpointed at least once."""
     return f"control/begun/{life}/{shard}"

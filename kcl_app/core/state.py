@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,15 +64,34 @@ class State:
     def __getitem__(self, name: str) -> Array:
         return self._columns[name]
 
-    def slots(self, symbols: Array) -> Array:
-        """The slot of each symbol (int64); new symbols get the next ones."""
+    def slots(self, symbols: Array, recall: Callable[[list[str]], None] | None = None) -> Array:
+        """The slot of each symbol (int64); new symbols get the next ones.
+
+        ``recall`` is given the symbols that aren't known, each once, and may ``fill`` some.
+        """
         wanted = symbols.tolist()
         slots = self._symbols.find(wanted)
         new = np.flatnonzero(slots < 0)
         if len(new):
-            self._admit(dict.fromkeys(wanted[row] for row in new.tolist()))
+            unknown = list(dict.fromkeys(wanted[row] for row in new.tolist()))
+            if recall is not None:
+                recall(unknown)
+                unknown = [symbol for symbol in unknown if symbol not in self._symbols]
+            self._admit(unknown)
             slots = self._symbols.find(wanted)
         return slots
+
+    def knows(self, symbols: Sequence[str]) -> Array:
+        """Whether there is memory of each symbol (bool)."""
+        known: Array = self._symbols.find(symbols) >= 0
+        return known
+
+    def part(self, slots: Array) -> State:
+        """The memory of the symbols at these slots, in their order; independent of this one."""
+        part = State(self.fields)
+        names = self._names[slots].tolist()
+        part.fill(names, {field.name: self[field.name][slots] for field in self.fields})
+        return part
 
     def names(self, slots: Array) -> Array:
         """The symbols of slots: one text object a symbol, so later look-ups are quick."""

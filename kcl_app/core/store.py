@@ -25,5 +25,5 @@ class Store(Protocol):
         """Keys below ``prefix`` in text order."""
 
     def drop(self, key: str) -> None:
-        """Nothing stands at ``key`` afterwards. Only for snapshots that no start can need
-        (``kcl_app.collect``); all else stands for good."""
+        """Nothing stands at ``key`` afterwards. Only for snapshots, and for objects of left
+        symbols, that no start can need (``kcl_app.collect``); all else stands for good."""

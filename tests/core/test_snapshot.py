@@ -85,7 +85,7 @@ def test_another_format_is_refused_with_a_sentence() -> None:
     for _ in range(2):
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
-    with pytest.raises(UnknownSnapshot, match="format 99, this release reads 1: run the release"):
+    with pytest.raises(UnknownSnapshot, match="format 99, this release reads 1 and 2: run the rel"):
         load(sink.getvalue().to_pybytes(), FIELDS)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -28,6 +28,7 @@ from tests.schedules.shard import (
 )
 from tests.schedules.stage import Actor
 
+ALL = 0
 LIFE, NEXT_LIFE = "abcd1234", "efgh5678"
 RULES = Rules(
     "America/New_York", (window("1m"), window("1h")), (ChangeRule(), ZScoreRule(2.0), TrendRule())
@@ -71,6 +72,7 @@ class Stage:
     """A stream, a lake, and all workers that ever had one of its shards.
 
     ``fails`` is the chance that a call fails; ``anew`` whether a new life may begin.
+    ``symbols`` are the bounds that workers have on the symbols in memory; none, and all stay.
     """
 
     draw: Random
@@ -79,6 +81,7 @@ class Stage:
     shape: str = "one"
     fails: float = 0.0
     anew: bool = False
+    symbols: tuple[int, ...] = ()
     lake: Lake = field(default_factory=Lake)
     clock: float = 0.0
     life: str = LIFE
@@ -224,11 +227,15 @@ class Stage:
             writer=Later(draw),
             now=lambda: self.clock,
             sleep=lambda seconds: None,
-            limits=Limits(draw.choice((3, 8, 50)), 10_000, draw.choice((1, 2, 32))),
+            limits=self._limits(draw),
             pace=Pace(60, 5, draw.choice((0, 30)), draw.choice((1, 3))),
             parents=self._parents,
             children=self._children,
         )
+
+    def _limits(self, draw: Random) -> Limits:
+        limits = Limits(draw.choice((3, 8, 50)), 10_000, draw.choice((1, 2, 32)), ALL)
+        return replace(limits, symbols=draw.choice(self.symbols)) if self.symbols else limits
 
     def _gate(self, actor: Actor, draw: Random) -> Callable[[str], None]:
         def gate(at: str) -> None:

@@ -17,11 +17,13 @@ from kcl_app.core.lake import snapshots_of
 from kcl_app.core.position import Position
 from kcl_app.processor import ShardProcessor
 from tests.schedules.lake import GatedStore
-from tests.schedules.play import Stage
+from tests.schedules.play import ALL, Stage
 from tests.schedules.proof import prove
 from tests.schedules.shard import SHAPES
 
 STEPS = 200
+BOUNDS = ((), (), (1, 2), (1, ALL))
+"""Of a schedule: none, or what its workers have each, be it not the same."""
 Make = Callable[..., ShardProcessor]
 
 
@@ -30,7 +32,8 @@ def played(seed: int, make: Make = ShardProcessor) -> Stage:
     draw = Random(seed)
     shape = draw.choice(("one", "one", *SHAPES))
     fails = draw.choice((0.0, 0.0, 0.01))
-    stage = Stage(draw, make=make, shape=shape, fails=fails, anew=draw.random() < 0.1)
+    anew = draw.random() < 0.1
+    stage = Stage(draw, 24, make, shape, fails, anew, Random(f"bounds {seed}").choice(BOUNDS))
     stage.play(STEPS)
     prove(stage.lake, stage.shards, stage.life)
     assert stage.errors == []
