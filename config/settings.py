@@ -58,7 +58,9 @@ class Worker(Section):
     failover_ms: int = Field(5_000, ge=1_000)
     shutdown_grace_ms: int = Field(15_000, ge=0)
     callback_timeout_s: int = Field(300, ge=30, description="a child silent for so long is ended")
-    max_shards: int = Field(16, gt=0, description="shards this worker may hold; sizes the heap")
+    max_shards: int = Field(
+        16, gt=0, description="open shards this worker is made for; sizes the heap"
+    )
     shard_sync_ms: int = Field(5_000, ge=1_000)
     parent_poll_ms: int = Field(1_000, ge=100)
     assignment_ms: int = Field(2_000, ge=500)

@@ -57,6 +57,10 @@ def test_a_worker_that_left_is_soon_known_to_be_gone(tmp_path: Path) -> None:
     assert said["workerMetricsReporterFreqInMillis"] == "7000"
 
 
+def test_shards_that_ended_leave_room_for_their_children(tmp_path: Path) -> None:
+    assert chosen(tmp_path, worker__max_shards=5)["maxLeasesForWorker"] == "10"
+
+
 def test_no_lease_waits_between_two_workers(tmp_path: Path) -> None:
     assert chosen(tmp_path)["isGracefulLeaseHandoffEnabled"] == "false"
 

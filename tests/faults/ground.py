@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,19 +110,22 @@ class Producing:
         self._stop.set()
         self._thread.join()
 
-    def newer(self, count: int) -> dict[str, int]:
-        """Each shard's newest sequence number, once all are newer than when asked."""
-        before = dict(self.manifest.tips)
-        until(lambda: self._moved(before, count), 60, "the producer to go on")
-        return dict(self.manifest.tips)
+    def newer(self, shards: Collection[str]) -> dict[str, int]:
+        """The newest sequence number of each of ``shards``, once newer than when asked."""
+        tips, before = self.manifest.tips, dict(self.manifest.tips)
 
-    def _moved(self, before: dict[str, int], count: int) -> bool:
-        now = dict(self.manifest.tips)
-        return len(now) == count and all(now[shard] > before.get(shard, 0) for shard in now)
+        def moved() -> bool:
+            return all(tips.get(shard, 0) > before.get(shard, 0) for shard in shards)
+
+        until(moved, 60, "the producer to go on")
+        return {shard: tips[shard] for shard in shards}
 
 
 class Ground:
     """Everything a fault can strike. A context: at its end nothing is left running."""
+
+    own: ClassVar[dict[str, Any]] = {"stream.shards": SHARDS, "worker.max_shards": SHARDS}
+    """Settings of this kind of ground, dotted."""
 
     def __init__(self, folder: Path, draw: Random) -> None:
         self.folder = folder
@@ -132,9 +135,7 @@ class Ground:
 
     def __enter__(self) -> Ground:
         with ExitStack() as stack:
-            aws = stack.enter_context(LocalAws(self.folder / "aws"))
-            self.proxy = stack.enter_context(Proxy(HOST, aws.port, Random(self.draw.random())))
-            self.site = self._site(aws.endpoint_url)
+            self.site = self._site(self._emulated(stack))
             for _ in apply(list(plan(resources(self.site)))):
                 pass
             stack.callback(self._end_all)
@@ -146,6 +147,12 @@ class Ground:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _emulated(self, stack: ExitStack) -> str:
+        """Start what stands for AWS, and the proxy before it; the address past the proxy."""
+        aws = stack.enter_context(LocalAws(self.folder / "aws"))
+        self.proxy = stack.enter_context(Proxy(HOST, aws.port, Random(self.draw.random())))
+        return aws.endpoint_url
 
     # --- workers -------------------------------------------------------------------
 
@@ -247,6 +254,17 @@ class Ground:
 
     # --- what came of it -----------------------------------------------------------
 
+    def open_shards(self) -> list[str]:
+        """The shards that take records now."""
+        return [shard["ShardId"] for shard in self.described()]
+
+    def described(self) -> list[Any]:
+        """The same, as ListShards has them."""
+        answer = self.site.client("kinesis").list_shards(
+            StreamName=self.site.settings.stream.name, ShardFilter={"Type": "AT_LATEST"}
+        )
+        return list(answer["Shards"])
+
     def stored(self, tips: dict[str, int]) -> bool:
         """Whether the chains have passed ``tips``."""
         store = lake_store(self.site)
@@ -261,15 +279,15 @@ class Ground:
     def recover(self, within_s: float) -> float:
         """Seconds until records put from now on are stored, in every shard. Raises Stuck."""
         began = time.monotonic()
-        self.producing.newer(SHARDS)  # these may have been on their way when the fault struck
-        tips = self.producing.newer(SHARDS)
+        shards = self.open_shards()
+        self.producing.newer(shards)  # these may have been on their way when the fault struck
+        tips = self.producing.newer(shards)
         until(lambda: self.stored(tips), within_s, f"{tips} to be stored; it is {self._ends}")
         return time.monotonic() - began
 
     def _site(self, endpoint: str, instance: int = 0) -> Site:
         own = {
             "endpoint_url": endpoint,
-            "stream.shards": SHARDS,
             "application.run_dir": str(self.folder / "workers"),
             "application.instance": instance,
             "cut.seconds": 2,
@@ -278,9 +296,9 @@ class Ground:
             "worker.fast_failures": 1_000,
             # Else each fault would pay for those before it with a longer pause.
             "worker.good_run_seconds": 5,
-            "worker.max_shards": SHARDS,
             "worker.callback_timeout_s": CALLBACK_TIMEOUT_S,
             "sinks": [{"use": "parquet"}],
+            **self.own,
         }
         return Site(restore(json.dumps(nested(own)).encode()))
 

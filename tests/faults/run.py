@@ -12,12 +12,16 @@ from random import Random
 from statistics import median
 
 from kcl_app.wiring import lake_store
-from tests.faults.ground import SHARDS, Ground, Stuck, until
+from tests.faults.ground import Ground, Stuck, until
 from tests.faults.kinds import AT_MOST, KINDS, Kind
+from tests.faults.resharding import RESHARDS, ReshardGround
 from verify import Report, report
 
 PATIENCE_S = 240.0
 """A lost leader's lock lives 2 minutes, by the KCL's constant; nothing else comes near."""
+
+
+WEIGHTS: dict[Kind, float] = {**KINDS, **RESHARDS}
 
 
 @dataclass
@@ -25,11 +29,12 @@ class Result:
     faults: int = 0
     stuck: int = 0
     recoveries: dict[str, list[float]] = field(default_factory=dict)
-    report: Report | None = None
+    reports: list[Report] = field(default_factory=list)
+    """One of each ground."""
 
     @property
     def ok(self) -> bool:
-        return not self.stuck and self.report is not None and self.report.ok
+        return not self.stuck and bool(self.reports) and all(proof.ok for proof in self.reports)
 
     @property
     def worst_s(self) -> float:
@@ -43,8 +48,8 @@ class Result:
 
     @property
     def line(self) -> str:
-        lost = self.report.missing if self.report else "?"
-        repeated = self.report.overlaps + (self.report.repeated or 0) if self.report else "?"
+        lost = sum(proof.missing or 0 for proof in self.reports)
+        repeated = sum(proof.overlaps + (proof.repeated or 0) for proof in self.reports)
         return (
             f"faults={self.faults} lost={lost} repeated={repeated} stuck={self.stuck} "
             f"worst_recovery_s={self.worst_s:.1f}"
@@ -54,10 +59,10 @@ class Result:
 def drawn(seed: int, runs: int, only: Sequence[str] = ()) -> list[Kind]:
     """The faults of a seed. Each kind comes once before weights decide alone."""
     draw = Random(seed)
-    kinds = [kind for kind in KINDS if not only or kind.__name__ in only]
+    kinds = [kind for kind in WEIGHTS if not only or kind.__name__ in only]
     chosen = draw.sample(kinds, len(kinds))[:runs]
     while len(chosen) < runs:
-        (kind,) = draw.choices(kinds, [KINDS[kind] for kind in kinds])
+        (kind,) = draw.choices(kinds, [WEIGHTS[kind] for kind in kinds])
         if chosen.count(kind) < AT_MOST.get(kind, runs):
             chosen.append(kind)
     draw.shuffle(chosen)
@@ -65,30 +70,43 @@ def drawn(seed: int, runs: int, only: Sequence[str] = ()) -> list[Kind]:
 
 
 def play(seed: int, faults: Sequence[Kind], say: Callable[[str], None]) -> Result:
-    """Strike one fault after the other. The folder stays where the result is not ok."""
-    folder = Path(tempfile.mkdtemp(prefix="tapeline-faults-"))
+    """Strike one fault after the other; those that reshard at last, on their own ground."""
     result = Result()
-    with Ground(folder, Random(seed)) as ground:
-        say(f"first records after {ground.recover(PATIENCE_S):.1f} s")
-        until(ground.settled, PATIENCE_S, "the archive of the JVM's classes")
-        for number, fault in enumerate(faults, 1):
-            _strike(number, fault, ground, result, say)
-        ground.producing.stop()
-        result.report = _proven(ground, result, say)
+    for ground in (Ground, ReshardGround):
+        mine = [fault for fault in faults if (fault in RESHARDS) == (ground is ReshardGround)]
+        if mine:
+            _play_on(ground, seed, mine, result, say)
     for line in result.by_kind():
         say(line)
+    return result
+
+
+def _play_on(
+    kind: type[Ground],
+    seed: int,
+    faults: Sequence[Kind],
+    result: Result,
+    say: Callable[[str], None],
+) -> None:
+    """The folder stays where the result is not ok."""
+    folder = Path(tempfile.mkdtemp(prefix="tapeline-faults-"))
+    with kind(folder, Random(seed)) as ground:
+        say(f"first records after {ground.recover(PATIENCE_S):.1f} s")
+        until(ground.settled, PATIENCE_S, "the archive of the JVM's classes")
+        for fault in faults:
+            _strike(fault, ground, result, say)
+        ground.producing.stop()
+        result.reports.append(_proven(ground, result, say))
     if result.ok:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         say(f"logs: {folder}")
-    return result
 
 
-def _strike(
-    number: int, fault: Kind, ground: Ground, result: Result, say: Callable[[str], None]
-) -> None:
+def _strike(fault: Kind, ground: Ground, result: Result, say: Callable[[str], None]) -> None:
     began = time.monotonic()
     result.faults += 1
+    number = result.faults
     try:
         struck = fault(ground) or time.monotonic()
         ground.recover(PATIENCE_S)
@@ -105,7 +123,7 @@ def _strike(
 def _proven(ground: Ground, result: Result, say: Callable[[str], None]) -> Report:
     """All that was put is stored and checkpointed; then the proof, against the manifest."""
     tips = ground.producing.manifest.tips
-    assert len(tips) == SHARDS
+    assert set(ground.open_shards()) <= set(tips)
     try:
         until(lambda: ground.stored(tips), PATIENCE_S, "the last records to be stored")
         for instance in sorted(ground.workers, reverse=True):

@@ -13,9 +13,9 @@ from config.site import Site
 from deploy.local.emulator import HOST, LocalAws
 from tests.conftest import MakeSite
 from tests.faults.ground import Ground
-from tests.faults.kinds import KINDS, kill_group_of_jvm
+from tests.faults.kinds import kill_group_of_jvm
 from tests.faults.proxy import Proxy
-from tests.faults.run import drawn, play
+from tests.faults.run import WEIGHTS, drawn, play
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_seed_draws_the_same_faults_again() -> None:
 
 
 def test_every_kind_is_drawn_where_there_are_enough_faults() -> None:
-    assert set(drawn(3, 100)) == set(KINDS)
+    assert set(drawn(3, 100)) == set(WEIGHTS)
 
 
 @pytest.mark.daemon
