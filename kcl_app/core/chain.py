@@ -295,7 +295,16 @@ class Protocol:
     def _differs(self, mine: CutRecord, other: CutRecord) -> str:
         facts = [
             f"{name} {getattr(mine, name)!r} here, {getattr(other, name)!r} there"
-            for name in ("kind", "first", "last", "records", "rows", "rejects", "digest")
+            for name in (
+                "kind",
+                "first",
+                "last",
+                "records",
+                "rows",
+                "rejects",
+                "digest",
+                "placement",
+            )
             if getattr(mine, name) != getattr(other, name)
         ]
         return (

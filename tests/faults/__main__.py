@@ -1,7 +1,9 @@
 """``python -m tests.faults --seed 1 --runs 100``: what ``make faults`` calls.
 
-First SCHEDULES schedules through the real processor in memory, then RUNS faults under
-the real daemon. ``python -m tests.faults rules`` switches the rules off, one by one.
+First the protocol in every world, then SCHEDULES schedules through the real processor in
+memory, then RUNS faults under the real daemon. ``--worlds 0``, ``--schedules 0`` and
+``--runs 0`` leave one out; ``python -m tests.faults rules`` switches the rules off, one by
+one.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=100, help="faults under the real daemon")
     parser.add_argument("--schedules", type=int, default=int(os.environ.get("SCHEDULES", "10000")))
+    parser.add_argument("--worlds", type=int, default=1, help="0: do not explore the protocol")
     parser.add_argument("--only", default="", help="kinds, separated by commas")
     parser.add_argument("--schedule", type=int, help="play this one alone, again")
     parser.add_argument("what", nargs="?", choices=("faults", "rules"), default="faults")
@@ -44,10 +47,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _faults(given: argparse.Namespace) -> int:
+    from tests.faults.exploration import every_world
     from tests.faults.run import drawn, play
     from tests.faults.schedules import many
 
-    fine = many(given.seed, given.schedules, say) if given.schedules else True
+    fine = every_world(say) if given.worlds else True
+    fine = (many(given.seed, given.schedules, say) if given.schedules else True) and fine
     if not given.runs:
         return 0 if fine else 1
     only = [name for name in given.only.split(",") if name]
