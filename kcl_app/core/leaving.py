@@ -67,7 +67,7 @@ def leave(state: State, left: Left, shelf: Shelf, most: int, shard: str, at: Pos
     left.forget(left.empty())
     if not most or len(state) <= most:
         return state
-    going, staying = _parted(state, most * 3 // 4)
+    going, staying = _parted(state, most - most // 4)
     gone = state.part(going)
     sparse = left.sparse(len(going))
     for number in sparse:

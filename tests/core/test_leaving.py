@@ -11,13 +11,15 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from kcl_app.core import snapshot
 from kcl_app.core.columns import Columns
 from kcl_app.core.flow import Flow
+from kcl_app.core.indicators import indicator
 from kcl_app.core.leaving import MemoryShelf
 from kcl_app.core.live import Watermark
 from kcl_app.core.position import Position
-from kcl_app.core.snapshot import unpacked
-from tests.core.tape import bits, cuttings, placed_at, rules, tapes, ticks
+from kcl_app.core.snapshot import UnknownSnapshot, packed, unpacked
+from tests.core.tape import at, bits, cuttings, placed_at, rules, tapes, ticks
 
 RULES = rules("1m", "1h", "gap5m")
 LIVE = replace(RULES, watermark=Watermark(5_000_000, 60_000_000))
@@ -175,6 +177,186 @@ def test_what_is_listed_stays_about_twice_what_left() -> None:
 
 def rows_listed(flow: Flow) -> int:
     return sum(unpacked(flow._shelf.index(name))[0].num_rows for name in flow.left)
+
+
+# --- live bars ---------------------------------------------------------------------------
+
+
+def heard(flow: Flow, tape: Columns, cuts: Any, most: int, renew: Any = same) -> Any:
+    """What hot sinks hear of each cut's call."""
+    said = []
+    for a, b in pairwise([0, *cuts, tape.size]):
+        fed = flow.feed(tape.slice(a, b))
+        said.append(
+            [{n: by_place(r) for n, r in k.items()} for k in (fed.live.current, fed.live.closed)]
+        )
+        flow.close(fed.ticks)
+        flow.leave(most, end(tape.slice(a, b)))
+        flow = renew(flow)
+    return said
+
+
+@given(tapes(), cuttings(), bounds)
+def test_hot_sinks_hear_the_same_of_all_that_ticks_close(tape: Any, shares: Any, most: int) -> None:
+    never_idle = replace(LIVE, watermark=Watermark(5_000_000, 10**17))
+    cuts = placed_at(tape, shares)
+    one, other = begun(rules=never_idle), begun(rules=never_idle)
+    assert heard(one, tape, cuts, most) == heard(other, tape, cuts, 0)
+
+
+@given(tapes(), cuttings(), bounds)
+def test_a_restart_changes_nothing_of_what_is_heard(tape: Any, shares: Any, most: int) -> None:
+    cuts = placed_at(tape, shares)
+    one, other = begun(rules=LIVE), begun(rules=LIVE)
+    assert heard(one, tape, cuts, most, restarted) == heard(other, tape, cuts, most)
+
+
+def test_a_bar_that_leaves_open_is_told_as_closed_when_its_symbol_comes_back() -> None:
+    """
+    0s  A opens its bar      A leaves      100s: silence would close it      200s  A again
+    |----------------------------|-------------------------------------------------|
+    """
+    flow = begun(rules=LIVE)
+    left_behind(flow, one("A", 0), one("B", 1))
+    assert flow.idle(ARRIVED + 100_000_000).closed.get("1m", NOTHING).size == 1
+    told = flow.feed(one("A", 2, at(seconds=200))).live.closed["1m"]
+    assert [(s, t) for s, t in zip(told["symbol"], told["ticks"], strict=True)] == [("A", 1)]
+
+
+@given(tapes(), cuttings(), cuttings(), bounds)
+def test_names_do_not_depend_on_calls_though_live_marks_do(
+    tape: Any, shares: Any, calls: Any, most: int
+) -> None:
+    """A cut's objects have one name for all workers, however the KCL dealt its records."""
+    cuts = placed_at(tape, shares)
+    names = []
+    for batches in ([], placed_at(tape, calls)):
+        flow: Flow = begun(rules=LIVE)
+        listed = []
+        for a, b in pairwise([0, *cuts, tape.size]):
+            edges = [a, *(c for c in batches if a < c < b), b]
+            fed = [flow.feed(tape.slice(x, y)).ticks for x, y in pairwise(edges)]
+            flow.close(Columns.joined(fed))
+            flow.leave(most, end(tape.slice(a, b)))
+            listed.append(flow.left)
+        names.append(listed)
+    assert names[0] == names[1]
+
+
+# --- one by one --------------------------------------------------------------------------
+
+ARRIVED = 1_738_333_800_000_000
+NOTHING = Columns({})
+
+
+def one(symbol: str, place: int, when: str | None = None) -> Columns:
+    return ticks([{"symbol": symbol, "price": 10 + place, "timestamp": when or at()}], place)
+
+
+def left_behind(flow: Flow, *parts: Columns, most: int = 1) -> None:
+    """Each part is a cut of its own."""
+    for part in parts:
+        flow.close(flow.feed(part).ticks)
+        flow.leave(most, end(part))
+
+
+def test_who_was_seen_longest_ago_leaves_until_three_quarters_remain() -> None:
+    flow = begun()
+    left_behind(flow, *(one(f"S{n}", n) for n in range(8)), one("S0", 8), most=8)
+    assert flow.symbols == 8
+    left_behind(flow, one("S8", 9), most=8)
+    assert flow._state.symbols == ["S0", "S4", "S5", "S6", "S7", "S8"]
+
+
+def test_of_one_record_the_smaller_name_leaves_first() -> None:
+    line = ticks([{"symbol": symbol, "price": 1} for symbol in "CAB"])
+    record = line.having(sequence=np.full(3, "7", dtype=object))
+    flow = begun()
+    left_behind(flow, record, most=2)
+    assert flow._state.symbols == ["C", "B"]
+
+
+def test_up_to_the_bound_nothing_leaves_and_the_snapshot_keeps_its_format() -> None:
+    flow, plain = begun(), begun()
+    left_behind(flow, one("A", 0), one("B", 1), most=2)
+    left_behind(plain, one("A", 0), one("B", 1), most=0)
+    assert (flow.left, flow.snapshot()) == ((), plain.snapshot())
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["A", "SIXTEEN-LETTERS.", "SEVENTEEN-LETTERS", "X" * 64, "\u00d6MV", "\U0001f680" * 5],
+)
+def test_a_name_of_any_length_and_script_comes_back(symbol: str) -> None:
+    flow, plain = begun(), begun()
+    for road, most in ((flow, 1), (plain, 0)):
+        left_behind(road, *(one(symbol, n) for n in range(5)), one("B", 5), most=most)
+    assert symbol not in flow._state.symbols
+    again = one(symbol, 6)
+    assert bits(flow.feed(again).ticks) == bits(plain.feed(again).ticks)
+
+
+def test_a_symbol_that_nobody_saw_is_new_though_others_left() -> None:
+    flow = begun()
+    left_behind(flow, one("A", 0), one("B", 1))
+    assert bits(flow.feed(one("C", 2)).ticks) == bits(begun().feed(one("C", 2)).ticks)
+
+
+def test_an_object_whose_symbols_all_came_back_is_listed_no_more() -> None:
+    flow = begun()
+    left_behind(flow, one("A", 0), one("B", 1), one("C", 2))
+    assert len(flow.left) == 2
+    left_behind(flow, *(one(symbol, 3 + n) for n, symbol in enumerate("ABC")), most=0)
+    assert not flow.left
+
+
+def test_indicators_that_were_added_since_begin_anew_for_those_who_come_back() -> None:
+    """As they do for symbols in memory: a field that is missing begins as for a new symbol."""
+    flow = begun()
+    left_behind(flow, one("A", 0), one("B", 1))
+    more = replace(RULES, more=(indicator("ema_3"),))
+    later = Flow.restore("shard-0", more, [flow.snapshot()], flow._shelf)
+    fed = later.feed(one("A", 2)).ticks
+    assert (fed["ema_3"].tolist(), later._state.symbols) == ([12.0], ["B", "A"])
+
+
+def test_an_object_with_other_symbols_than_its_index_says_stops() -> None:
+    flow = begun()
+    left_behind(flow, one("A", 0), one("B", 1), one("C", 2))
+    (a, b), shelf = flow.left, flow._shelf
+    assert isinstance(shelf, MemoryShelf)
+    shelf.objects[a] = (shelf.states(b), shelf.index(a))
+    with pytest.raises(UnknownSnapshot, match="other symbols than its index says"):
+        flow.feed(one("A", 2))
+
+
+# --- formats -----------------------------------------------------------------------------
+
+
+def test_a_release_without_left_symbols_refuses_a_snapshot_that_lists_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = begun()
+    left_behind(flow, one("A", 0), one("B", 1))
+    monkeypatch.setattr(snapshot, "_STREAMS", {"1": 2})
+    with pytest.raises(UnknownSnapshot, match="format 2, this release reads 1: run the release"):
+        restarted(flow)
+
+
+def test_it_goes_on_with_one_that_lists_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, plain = begun(), begun()
+    for road in (flow, plain):
+        left_behind(road, one("A", 0), one("B", 1), most=2)
+    monkeypatch.setattr(snapshot, "_STREAMS", {"1": 2})
+    assert bits(restarted(flow).feed(one("A", 2)).ticks) == bits(plain.feed(one("A", 2)).ticks)
+
+
+def test_a_snapshot_without_its_list_is_refused() -> None:
+    flow = begun()
+    left_behind(flow, one("A", 0), one("B", 1))
+    short = packed(*unpacked(flow.snapshot())[:2])
+    with pytest.raises(UnknownSnapshot, match="2 of 3 parts"):
+        Flow.restore("shard-0", RULES, [short], flow._shelf)
 
 
 # --- broken on purpose -------------------------------------------------------------------

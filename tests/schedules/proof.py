@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from kcl_app.collect import KEPT
+from kcl_app.core.columns import Columns
 from kcl_app.core.cut import CutRecord
 from kcl_app.core.flow import Flow
-from kcl_app.core.lake import object_key
+from kcl_app.core.lake import object_key, snapshot_key
 from kcl_app.core.tables import bars_to_arrow, to_arrow
-from tests.schedules.lake import Lake
+from kcl_app.shelf import LakeShelf
+from tests.schedules.lake import GatedStore, Lake
 from tests.schedules.play import DECODER, RULES
 from tests.schedules.shard import Shard
 
@@ -36,6 +39,34 @@ def prove(lake: Lake, shards: Sequence[Shard], life: str) -> None:
     assert set(lake.objects) <= {key for cut in lake.cuts() for key in _keys(cut)}
     snapshots = [key for key in lake.bodies if key.startswith(f"snapshots/{life}/")]
     assert len(snapshots) <= MOST_SNAPSHOTS * len(shards), snapshots
+    for shard in shards:
+        _all_come_back(lake, shards, shard, life)
+
+
+def _all_come_back(lake: Lake, shards: Sequence[Shard], shard: Shard, life: str) -> None:
+    """From a shard's last snapshot every symbol goes on as in an unbroken run, left or not."""
+    count = len(shard.records)
+    at = shard.records.position(count - 1) if count else None
+    body = lake.bodies.get(snapshot_key(life, shard.name, at))
+    if body is None:
+        return
+    shelf = LakeShelf(GatedStore(lake, lambda call: None), life, shard.name)
+    flow = Flow.restore(shard.name, RULES, [body], shelf)
+    plain = Flow.restore(shard.name, RULES, [_finals(shards)[shard.name]])
+    ticks = Columns.joined([DECODER.decode(s.records).ticks for s in shards])
+    ticks = ticks.having(id=np.full(ticks.size, None, dtype=object))
+    table = [to_arrow("ticks", one.feed(ticks).ticks, shard.name) for one in (flow, plain)]
+    assert table[0].equals(table[1]), f"{shard.name} goes on otherwise"
+
+
+def _finals(shards: Sequence[Shard]) -> dict[str, bytes]:
+    """The state in which an unbroken run leaves each shard."""
+    finals: dict[str, bytes] = {}
+    for shard in shards:
+        flow = Flow.restore(shard.name, RULES, [finals[parent] for parent in shard.parents])
+        flow.close(flow.feed(DECODER.decode(shard.records).ticks).ticks)
+        finals[shard.name] = flow.snapshot()
+    return finals
 
 
 def _keys(cut: CutRecord) -> list[str]:

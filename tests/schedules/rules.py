@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -13,9 +13,10 @@ from kcl_app.core import chain
 from kcl_app.core.contract import Batch
 from kcl_app.core.cut import CutRecord
 from kcl_app.core.flow import Flow
-from kcl_app.core.lake import snapshots_of
+from kcl_app.core.lake import left_by, snapshots_of
 from kcl_app.core.position import Position
 from kcl_app.processor import ShardProcessor
+from kcl_app.shelf import LakeShelf
 from tests.schedules.lake import GatedStore
 from tests.schedules.play import ALL, Stage
 from tests.schedules.proof import prove
@@ -161,6 +162,32 @@ class CollectingChild(Collecting):
     collector_of = ImpatientChild
 
 
+class ImpatientLeft(Collector):
+    """Objects of left symbols are dropped behind the checkpoint though its snapshot lists them."""
+
+    def checkpointed(self, at: Position | None) -> None:
+        for key in self._store.list(left_by(self._life, self._shard)):
+            self._store.drop(key)
+
+
+class CollectingLeft(Collecting):
+    collector_of = ImpatientLeft
+
+
+class ListsFirst(ShardProcessor):
+    """A snapshot is put before the objects of left symbols that it lists; these never."""
+
+    def initialize(self, initialize_input: Any) -> None:
+        super().initialize(initialize_input)
+        self.states._shelf = Unput(self.store, self.life, self.shard)
+        self.tail.flow._shelf = self.states._shelf
+
+
+class Unput(LakeShelf):
+    def put(self, listed: Collection[str], at: Position | None) -> None:
+        pass
+
+
 def with_protocol(protocol: chain.Protocol) -> Make:
     return partial(ShardProcessor, protocol=protocol)
 
@@ -186,4 +213,6 @@ OFF: dict[str, Make] = {
     "the shard's end is a bare checkpoint": with_protocol(EndsWithPosition()),
     "snapshots are dropped behind the checkpoint only": Collecting,
     "a parent's snapshot stays until every child began": CollectingChild,
+    "left symbols stand before the snapshot that lists them": ListsFirst,
+    "left symbols are dropped where no kept snapshot lists them": CollectingLeft,
 }
