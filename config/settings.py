@@ -95,7 +95,9 @@ class Windows(Section):
     calendar: str = Field(
         "", description="exchange whose sessions align the bars, such as XNYS; empty: UTC"
     )
-    live: bool = Field(False, description="tell hot sinks of bars as they change and close")
+    live: bool = Field(
+        False, description="tell hot sinks of bars as they change and close: a write more a bar"
+    )
     lateness_seconds: float = Field(5, ge=0, description="how late a tick may be for that")
     idle_seconds: float = Field(60, gt=0, description="silence, by arrival, that closes bars")
     indicators: tuple[str, ...] = Field(
@@ -136,6 +138,10 @@ class Alerts(Section):
 
 class Items(Section):
     table: Name = "stock-market-table"
+    bars_table: Name = Field("stock-bar-table", description="live bars, with windows.live")
+    bars_days: int = Field(
+        30, ge=0, le=3650, description="a live bar leaves so long after its end; 0 keeps it"
+    )
 
 
 class SinkUse(BaseModel):

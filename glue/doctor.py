@@ -78,6 +78,7 @@ def _permissions(site: Site, there: set[str]) -> Iterator[Check]:
         yield asked("read the stream", "kinesis", settings.stream.name, lambda: _read(site))
     for table, key in (
         (settings.items.table, {"symbol": PROBE, "timestamp": PROBE}),
+        (settings.items.bars_table, {"symbol": PROBE, "bar": PROBE}),
         (settings.alerts.table, {"id": PROBE}),
     ):
         if table in there:

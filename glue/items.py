@@ -1,4 +1,4 @@
-"""The DynamoDB tables: the latest items, and the alerts' marks."""
+"""The DynamoDB tables: the latest items, live bars, and the alerts' marks."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class ItemTable(Resource):
     """Text attributes: the partition key, then the sort key where there is one."""
     view: str = ""
     """What its stream of changes carries; empty is no stream."""
+    expires: str = ""
+    """The attribute that says, in seconds since 1970, when an item goes; empty keeps all."""
 
     kind = "table"
     service = "dynamodb"
@@ -33,6 +35,8 @@ class ItemTable(Resource):
         "dynamodb:UpdateTable",
         "dynamodb:DescribeContinuousBackups",
         "dynamodb:UpdateContinuousBackups",
+        "dynamodb:DescribeTimeToLive",
+        "dynamodb:UpdateTimeToLive",
     )
 
     @property
@@ -45,6 +49,7 @@ class ItemTable(Resource):
             "billing": "PAY_PER_REQUEST",
             **({"stream": self.view} if self.view else {}),
             "restorable": True,
+            **({"expires": self.expires} if self.expires else {}),
         }
 
     def read(self) -> Aspects | None:
@@ -61,6 +66,7 @@ class ItemTable(Resource):
             "billing": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
             "stream": (table.get("StreamSpecification") or {}).get("StreamViewType", ""),
             "restorable": self._restorable(),
+            **({"expires": self._expiring()} if self.expires else {}),
         }
 
     def refuse(self, changes: Sequence[Change]) -> None:
@@ -79,6 +85,13 @@ class ItemTable(Resource):
                     f"--table-name {self.name}), then apply again"
                 )
 
+            if change.aspect == "expires" and change.has:
+                raise Blocked(
+                    f"table {self.name}: its items expire by {change.has}, and need to by "
+                    f"{change.wants}; DynamoDB has one such attribute a table: turn that one off "
+                    "(aws dynamodb update-time-to-live), then apply again in an hour"
+                )
+
     def create(self) -> None:
         roles = ("HASH", "RANGE")
         self.client.create_table(
@@ -95,6 +108,8 @@ class ItemTable(Resource):
         )
         self._wait()
         self._set_restorable()
+        if self.expires:
+            self._set_expires()
 
     def change(self, changes: Sequence[Change]) -> None:
         """One after another: DynamoDB changes a table only while it is ACTIVE."""
@@ -122,6 +137,18 @@ class ItemTable(Resource):
                 if attempt == BACKUP_ATTEMPTS - 1:
                     raise
                 self.sleep(BACKUP_S)
+
+    def _set_expires(self) -> None:
+        self.client.update_time_to_live(
+            TableName=self.name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": self.expires},
+        )
+
+    def _expiring(self) -> str:
+        """The attribute by which items expire; empty where they don't."""
+        answer = self.client.describe_time_to_live(TableName=self.name)["TimeToLiveDescription"]
+        on = answer.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return str(answer.get("AttributeName", "")) if on else ""
 
     def _stream(self) -> dict[str, Any]:
         return {"StreamEnabled": True, "StreamViewType": self.view}

@@ -31,12 +31,22 @@ def resources(site: Site, sleep: Callable[[float], None] = time.sleep) -> list[R
         LakeBucket(site, **shared),
         ResultsBucket(site, **shared),
         ItemTable(site, settings.items.table, ("symbol", "timestamp"), "NEW_IMAGE", **shared),
+        *live_bars(site, shared),
         ItemTable(site, settings.alerts.table, ("id",), **shared),
         Topic(site, **shared),
         Database(site, **shared),
         *(CatalogTable(site, definition, **shared) for definition in catalog(site)),
         Workgroup(site, **shared),
     ]
+
+
+def live_bars(site: Site, shared: dict[str, Any]) -> list[Resource]:
+    """The table of live bars, where hot sinks are told of them."""
+    items = site.settings.items
+    if not site.settings.windows.live:
+        return []
+    expires = "expires" if items.bars_days else ""
+    return [ItemTable(site, items.bars_table, ("symbol", "bar"), expires=expires, **shared)]
 
 
 def catalog(site: Site) -> list[dict[str, Any]]:

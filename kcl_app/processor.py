@@ -71,7 +71,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         self.standing = Standing(*kin)
         self.states = States(*kin, self.rules, self.parents)
         self.collector = Collector(*kin, self.parents, self.children, self.states.listed)
-        self.tail = Tail(self.shard, self.states, self.decoder, self.limits)
+        self.tail = Tail(self.shard, self.states, self.decoder, self.limits, self.now)
         self.uploads = Uploads(self.writer, self.sinks.cold, self.pace.cuts_in_flight)
         self.clock = Clock(self.pace, self.now)
         self.sinks.open()
@@ -87,6 +87,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
             self._await_upload()
         self.tail.take(process_records_input.columns, self.view.last or self.view.at)
         self._drain(checkpointer)
+        self._tell_silence(process_records_input)
         self._close_if_due(checkpointer)
         self._checkpoint_if_due(checkpointer)
         self._mark_if_quiet(process_records_input)
@@ -134,6 +135,13 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         self.view = self.protocol.read(self.view, first, last)
         self._stop_if_said()
         self.sinks.hot(Batch(self.shard, self.tail.feed(part, self.view.at)))
+
+    def _tell_silence(self, given: Any) -> None:
+        """Tell hot sinks of live bars that a silence closes, where one is proven."""
+        if len(given.columns) or not isinstance(self.view.doing, chain.Read):
+            return
+        if tables := self.tail.silence(_at_tip(given)):
+            self.sinks.hot(Batch(self.shard, tables))
 
     # --- cuts ----------------------------------------------------------------------
 
@@ -184,9 +192,9 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
         if not self.clock.mark_due() or len(given.columns):
             return
         view = self.view
-        at_tip = getattr(given, "millis_behind_latest", None) == 0
         idle = isinstance(view.doing, chain.Read) and not (self.tail.cut.records or self.uploads)
-        if at_tip and idle and view.bound is None and view.at and view.at == view.checkpointed:
+        at_tip = _at_tip(given) and view.at == view.checkpointed
+        if at_tip and idle and view.bound is None and view.at:
             self.retention.quiet(self.shard, view.at)
             self.clock.marked()
 
@@ -267,3 +275,8 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]
     def _leave(self, why: str) -> None:
         self.view = self.protocol.left(self.view, why)
         self.sinks.close()
+
+
+def _at_tip(given: Any) -> bool:
+    """Whether nothing followed a call when it was fetched; False where that isn't known."""
+    return getattr(given, "millis_behind_latest", None) == 0

@@ -3,12 +3,15 @@
 Rules:
 1. The flow has seen the parts of the open cut, and nothing of what waits.
 2. A cut's records can be given back: its first state is kept until its record stands.
-3. A close that is not carried on (another record stands) leaves the flow as it was.
+3. A rewind feeds again what hot sinks heard of before: its live bars are not told, and what
+   waits behind it is.
+4. A close that is not carried on (another record stands) leaves the flow as it was.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import pyarrow as pa
 
@@ -16,11 +19,14 @@ from kcl_app.core.columns import Columns
 from kcl_app.core.contract import Batch
 from kcl_app.core.cut import CutRecord
 from kcl_app.core.decode import Decoder
-from kcl_app.core.flow import Flow
+from kcl_app.core.flow import Fed, Flow
+from kcl_app.core.live import Live
 from kcl_app.core.position import Position
 from kcl_app.core.records import Records
+from kcl_app.core.tables import live_to_arrow
 from kcl_app.opencut import Limits, OpenCut, Part, arrow_tables
 from kcl_app.states import States
+from kcl_app.tip import Tip
 
 
 class Tail:
@@ -28,7 +34,14 @@ class Tail:
 
     flow: Flow
 
-    def __init__(self, shard: str, states: States, decoder: Decoder, limits: Limits) -> None:
+    def __init__(
+        self,
+        shard: str,
+        states: States,
+        decoder: Decoder,
+        limits: Limits,
+        now: Callable[[], float],
+    ) -> None:
         self.shard = shard
         self.cut = OpenCut()
         self.waiting: deque[Part] = deque()
@@ -36,6 +49,7 @@ class Tail:
         self._states = states
         self._decoder = decoder
         self._limits = limits
+        self._now = now
 
     @property
     def full(self) -> bool:
@@ -45,9 +59,12 @@ class Tail:
     def load(self, at: Position | None) -> None:
         """Begin with the state after ``at``. Raises Stopped where it isn't there."""
         self.flow = self._states.restored(at)
+        self._tip = Tip(self.flow.arrival, self._now)
 
     def take(self, records: Records, seen: Position | None) -> None:
         """Decode what lies past ``seen``, which an earlier cut or call holds; it waits then."""
+        if len(records):
+            self._tip.read(1_000 * max(records.arrivals))
         records = _past(seen, records)
         if len(records):
             decoded = self._decoder.decode(records)
@@ -66,16 +83,30 @@ class Tail:
         return part.slice(0, fits)
 
     def feed(self, part: Part, at: Position | None) -> dict[str, pa.Table]:
-        """Add a part to the open cut, which begins after ``at``; its rows by table."""
+        """Add a part to the open cut, which begins after ``at``; its rows by table, with the
+        live bars that it changes."""
         if not self.cut.records:
             self._states.keep(at, self.flow)
-        return self._add(part)
+        fed = self._add(part)
+        return {**self.cut.arrow[-1], **self._told(fed.live)}
 
-    def _add(self, part: Part) -> dict[str, pa.Table]:
+    def silence(self, at_tip: bool) -> dict[str, pa.Table]:
+        """A call came without records, ``at_tip`` where none followed it when it was fetched:
+        the live bars that are closed because nothing came. Empty without any.
+
+        What is told so is remembered in the flow, but decides nothing of the lake.
+        """
+        arrival = self._tip.empty(at_tip)
+        return {} if arrival is None else self._told(self.flow.idle(arrival))
+
+    def _told(self, live: Live) -> dict[str, pa.Table]:
+        table = live_to_arrow(live, self.shard)
+        return {"live_bars": table} if table.num_rows else {}
+
+    def _add(self, part: Part) -> Fed:
         fed = self.flow.feed(part.ticks)
-        tables = arrow_tables(self.shard, part, fed)
-        self.cut.add(part, fed, tables)
-        return tables
+        self.cut.add(part, fed, arrow_tables(self.shard, part, fed))
+        return fed
 
     def close(self, life: str, at: Position | None, values: str, reason: str) -> CutRecord:
         """The record that the open cut comes out as; ``begin_next`` carries it on."""

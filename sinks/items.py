@@ -10,6 +10,7 @@ trade's ``timestamp`` ends with ``#`` and its position.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +19,14 @@ from kcl_app.core.position import SEQUENCE_DIGITS, SUB_DIGITS
 
 PLACE = ("sequence", "sub_sequence", "line")
 LINE_DIGITS = 8
-Item = dict[str, dict[str, str]]
+Item = dict[str, dict[str, Any]]
 
 
 def items(ticks: pa.Table) -> Iterator[Item]:
     """An item a tick, in the ticks' order, with every column that has a value, and ``position``."""
-    written = [(name, _written(ticks[name])) for name in ticks.column_names]
-    rows = zip(*(values for _, values in written), positions(ticks), strict=True)
-    names = [name for name, _ in written]
+    columns = [(name, written(ticks[name])) for name in ticks.column_names]
+    rows = zip(*(values for _, values in columns), positions(ticks), strict=True)
+    names = [name for name, _ in columns]
     for *values, position in rows:
         item = {name: value for name, value in zip(names, values, strict=True) if value}
         item["position"] = {"S": position}
@@ -49,13 +50,14 @@ def instant(column: pa.ChunkedArray) -> list[str]:
     return [f"{text}Z" for text in texts.tolist()]
 
 
-def _written(column: pa.ChunkedArray) -> list[dict[str, str] | None]:
+def written(column: pa.ChunkedArray) -> list[dict[str, str] | None]:
     """DynamoDB's typed values; None where there is none. Equal ones are one object."""
     if pa.types.is_timestamp(column.type):
         return [{"S": text} for text in instant(column)]
     if pa.types.is_floating(column.type):
         return [None if value is None else {"N": repr(value)} for value in column.to_pylist()]
     coded = column.combine_chunks().dictionary_encode()
-    kind = "N" if pa.types.is_integer(column.type) else "S"
+    number = pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)
+    kind = "N" if number else "S"
     values = [{kind: str(value)} for value in coded.dictionary.to_pylist()]
     return [None if code is None else values[code] for code in coded.indices.to_pylist()]

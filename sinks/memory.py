@@ -17,7 +17,8 @@ Identity = tuple[Any, ...]
 
 @dataclass
 class MemorySink(Sink):
-    """Keeps every row of a hot batch once, by its place in the stream. Not durable.
+    """Keeps every row of a hot batch once, by its place in the stream, and each live bar's
+    newest value. Not durable.
 
     ``held`` maps a table to its rows by identity; hand the same dict to another
     sink to stand for storage that outlives a process.
@@ -30,7 +31,12 @@ class MemorySink(Sink):
     def write(self, batch: Batch) -> None:
         for name in batch.tables:
             rows = self.held.setdefault(name, {})
-            rows.update((identity(row), row) for row in batch.rows(name))
+            rows.update((identity(row), row) for row in batch.rows(name) if self._newer(name, row))
+
+    def _newer(self, name: str, row: Row) -> bool:
+        """A row is a fact; only a live bar has values that are older than others."""
+        held = self.held[name].get(identity(row))
+        return held is None or name != "live_bars" or version(held) < version(row)
 
     def rows(self, name: str) -> list[Row]:
         """The rows of a table in stream order."""
@@ -67,7 +73,16 @@ class MemoryLake(Sink):
 
 
 def identity(row: Row) -> Identity:
-    """Position and line; an anomaly's kind too, since one tick can have several."""
+    """Position and line; an anomaly's kind too, since one tick can have several. A live bar is
+    named by its window."""
+    if "closed" in row:
+        moves = row["interval"].startswith("gap")
+        return row["symbol"], row["interval"], row["part"] if moves else row["start"].isoformat()
     place = Position(row["sequence"], row["sub_sequence"])
     kind = row["kind"] if "reason" in row and "kind" in row else ""
     return (*place.order, row["line"], kind)
+
+
+def version(bar: Row) -> Identity:
+    """Of two rows of one live bar the newer has the greater version."""
+    return (*Position(bar["sequence"], bar["sub_sequence"]).order, bar["closed"])

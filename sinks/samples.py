@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from kcl_app.core.contract import Batch
 from kcl_app.core.cut import CutRecord, ObjectEntry, Place
 from kcl_app.core.position import Position
-from kcl_app.core.schema import TABLES
+from kcl_app.core.schema import HANDED, TABLES
 from sinks.placement import TIME
 
 START = datetime(2025, 1, 31, 14, 30, tzinfo=UTC)
@@ -57,6 +57,12 @@ def bar(n: int, **columns: Any) -> Row:
     return _placed(n) | {"interval": "1m", "symbol": "FB", **times, **prices, **part} | columns
 
 
+def live_bar(n: int, **columns: Any) -> Row:
+    """The one-minute bar of FB as it is after the n-th tick, still open."""
+    counted = {"ticks": n + 1, "part": Position(sequence(0)).key, "closed": False}
+    return bar(n) | counted | columns
+
+
 def _placed(n: int) -> Row:
     at = START + timedelta(seconds=n)
     times = {"timestamp": at, "arrival": at + timedelta(milliseconds=80)}
@@ -68,19 +74,22 @@ def table(name: str, rows: Sequence[Row]) -> pa.Table:
 
     Bars have their leading column ``interval``.
     """
-    columns = list(TABLES[name].arrow)
+    columns = list(HANDED[name].arrow)
     if name == "bars":
         columns.insert(0, pa.field("interval", pa.string(), nullable=False))
-    schema = pa.schema(columns, TABLES[name].arrow.metadata)
+    schema = pa.schema(columns, HANDED[name].arrow.metadata)
     arrays = [pa.array([_value(field, row) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def hot(
-    ticks: Sequence[Row] = (), anomalies: Sequence[Row] = (), rejects: Sequence[Row] = ()
+    ticks: Sequence[Row] = (),
+    anomalies: Sequence[Row] = (),
+    rejects: Sequence[Row] = (),
+    live_bars: Sequence[Row] = (),
 ) -> Batch:
     """The batch of a KCL call; tables without rows are absent."""
-    rows = {"ticks": ticks, "anomalies": anomalies, "rejects": rejects}
+    rows = {"ticks": ticks, "anomalies": anomalies, "rejects": rejects, "live_bars": live_bars}
     return Batch(SHARD, {name: table(name, given) for name, given in rows.items() if given})
 
 

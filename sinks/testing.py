@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from kcl_app.core.contract import Batch, Retry, Sink
 from kcl_app.fanout import Fanout
 from sinks.flaky import Fault, FlakySink
-from sinks.samples import Row, anomaly, bar, cut, hot, reject, tick
+from sinks.samples import Row, anomaly, bar, cut, hot, live_bar, reject, tick
 
 __all__ = ["MemoryStore", "SinkContract"]
 
@@ -104,6 +104,23 @@ class SinkContract:
         self._write(old, new)
         self._changes_nothing(old)
 
+    def test_bars_that_silence_closed_come_without_ticks_and_may_come_again(self) -> None:
+        """Only for sinks of calls: live bars never go into a cut."""
+        if self._cold():
+            return
+        closed = hot(live_bars=[live_bar(3, closed=True)])
+        self._write(self._batches()[0], closed)
+        self._changes_nothing(closed)
+
+    def test_no_older_value_of_a_live_bar_replaces_a_newer_one(self) -> None:
+        """Older: an earlier position of the symbol, or open where it was closed."""
+        if self._cold():
+            return
+        values = [live_bar(2), live_bar(3), live_bar(3, closed=True)]
+        old, new, last = (hot(live_bars=[value]) for value in values)
+        self._write(old, new, last)
+        self._changes_nothing(new, old)
+
     def test_a_crash_between_two_writes_loses_and_doubles_nothing(self) -> None:
         """The process dies without close; the next one replays from before."""
         first, *others = self._batches()
@@ -162,7 +179,7 @@ class SinkContract:
         flags = [anomaly(0, **self._shared(row)) for row in ticks]
         lines = [reject(0, sequence=r["sequence"], arrival=r["arrival"], line=1) for r in ticks]
         if not self._cold():
-            return hot(ticks, flags, lines)
+            return hot(ticks, flags, lines, [self._live(row) for row in ticks])
         batch = cut(ticks, flags, lines, [bar(n)], after=n)
         if derived:
             return batch
@@ -172,6 +189,11 @@ class SinkContract:
     def _shared(self, row: Row) -> Row:
         names = ("symbol", "timestamp", "arrival", "sequence", "price")
         return {name: row[name] for name in names}
+
+    def _live(self, row: Row) -> Row:
+        """The tick's bar, as it is behind it."""
+        names = ("symbol", "sequence")
+        return live_bar(0, **{name: row[name] for name in names}, close=row["price"])
 
     def _old_and_new(self) -> tuple[Batch, Batch]:
         """Two quotes of one symbol and instant, from two positions."""

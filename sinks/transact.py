@@ -117,11 +117,12 @@ class Transactions:
         return left
 
 
-def newest(rows: Iterable[Item]) -> list[Put]:
-    """One put an item: a transaction may not hold two. Of several the last position stays."""
+def newest(rows: Iterable[Item], sort: str = "timestamp") -> list[Put]:
+    """One put an item: a transaction may not hold two. Of several the last position stays.
+    ``sort`` is the key beside the symbol."""
     puts: dict[tuple[str, str], Put] = {}
     for row, item in enumerate(rows):
-        key = (item["symbol"]["S"], item["timestamp"]["S"])
+        key = (item["symbol"]["S"], item[sort]["S"])
         standing = puts.get(key)
         if standing is None or standing.item["position"]["S"] <= item["position"]["S"]:
             puts[key] = Put(row, item)

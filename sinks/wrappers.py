@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kcl_app.core.contract import Batch, Refused, Retry, Sink, When
-from kcl_app.core.schema import TABLES
+from kcl_app.core.schema import HANDED
 
 
 @dataclass
@@ -83,9 +83,9 @@ class Filtering(Wrapping):
     values: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.table not in TABLES:
-            raise ValueError(f"table = {self.table!r} is not one of {', '.join(TABLES)}")
-        names = TABLES[self.table].arrow.names
+        if self.table not in HANDED:
+            raise ValueError(f"table = {self.table!r} is not one of {', '.join(HANDED)}")
+        names = HANDED[self.table].arrow.names
         if self.column not in names:
             raise ValueError(f"column = {self.column!r} is not in {self.table}: {', '.join(names)}")
         if self.sink.when != "batch":

@@ -88,6 +88,7 @@ def names(aws: LocalAws) -> dict[str, Any]:
         "lake.results_bucket": f"{own}-results",
         "lake.prefix": f"{own}/tape",
         "items.table": f"{own}-items",
+        "items.bars_table": f"{own}-bars",
         "alerts.table": f"{own}-alerts",
         "alerts.topic": f"{own}-topic",
         "catalog.database": f"{own}_catalog",

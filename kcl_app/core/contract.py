@@ -8,6 +8,9 @@ Rules:
 3. ``Retry`` means later, ``Refused`` means never for these rows; any other
    exception stops the shard, which replays from its checkpoint.
 4. A batch is a fact: nobody changes it on its way.
+5. A row of ``live_bars`` is a value that goes on changing, not a record: of two rows of a
+   bar the one with the greater position (sequence, sub_sequence) is newer, of equal
+   ones the closed one. A replay, a moved lease or a cut begun anew tells a bar again.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 
 from kcl_app.core.cut import CutRecord
-from kcl_app.core.schema import TABLES
+from kcl_app.core.schema import HANDED
 
 When = Literal["batch", "cut"]
 
@@ -50,8 +53,9 @@ class Batch:
     """Tables of one shard: of a KCL call (``cut`` is None) or of a whole cut.
 
     ``tables`` holds ``ticks``, ``anomalies``, ``rejects`` and, in a cut, ``bars``
-    (with a leading column ``interval``), in the columns of ``core.schema``. A
-    table without rows may be absent.
+    (with a leading column ``interval``), in the columns of ``core.schema``. A call has
+    ``live_bars`` instead, where the settings ask for them: then one may come without any
+    tick, when silence closed bars. A table without rows may be absent.
     """
 
     shard: str
@@ -62,7 +66,7 @@ class Batch:
         """The table's columns; empty where the batch has no such rows. KeyError if unknown."""
         if name in self.tables:
             return self.tables[name]
-        return TABLES[name].arrow.empty_table()
+        return HANDED[name].arrow.empty_table()
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The table's rows as dicts; times are aware datetimes in UTC, missing is None."""

@@ -124,6 +124,11 @@ class Flow:
         """How many symbols are in memory."""
         return len(self._state)
 
+    @property
+    def arrival(self) -> int:
+        """The newest arrival that live bars know of, in UTC microseconds; 0 without them."""
+        return self._arrival
+
     def leave(self, most: int, at: Position | None) -> None:
         """Called behind ``close`` of a cut that ends ``at``: at most ``most`` symbols stay in
         memory, those that were seen last. 0 is no bound."""

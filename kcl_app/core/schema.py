@@ -155,4 +155,23 @@ REJECTS = Table(
     ),
 )
 
+LIVE_BARS = Table(
+    "live_bars",
+    "Bars as they change, for hot sinks only: whole values, told again with each call that "
+    "changes them, and once more when they are closed.",
+    (
+        Column("interval", pa.string(), "the window's name in the settings", False),
+        *BARS.columns[:-1],
+        Column("closed", pa.bool_(), "true once the watermark has reached the end", False),
+        Column("sequence", pa.string(), "the symbol's last record: the greater, the newer", False),
+        Column("sub_sequence", pa.int64(), "place inside an aggregated record", False),
+        BARS.columns[-1],
+    ),
+    partitions=(),
+    derived=True,
+)
+
 TABLES = {table.name: table for table in (TICKS, BARS, ANOMALIES, REJECTS)}
+"""What the lake holds."""
+HANDED = {**TABLES, LIVE_BARS.name: LIVE_BARS}
+"""What sinks are handed: the lake's tables, and what never goes into it."""

@@ -9,14 +9,15 @@ import pyarrow as pa
 
 from kcl_app.core.columns import Array, Columns
 from kcl_app.core.event_time import DAY
-from kcl_app.core.schema import TABLES
+from kcl_app.core.live import Live
+from kcl_app.core.schema import HANDED, TABLES
 
 _DATED_BY = {"ticks": "timestamp", "anomalies": "timestamp", "bars": "start", "rejects": "arrival"}
 
 
 def to_arrow(table: str, columns: Columns, shard: str) -> pa.Table:
     """The rows in exactly the table's schema. NaN becomes null; columns of our own are left out."""
-    schema = TABLES[table].arrow
+    schema = HANDED[table].arrow
     arrays = [
         pa.repeat(pa.scalar(shard, type=field.type), columns.size)
         if field.name == "shard"
@@ -35,6 +36,23 @@ def bars_to_arrow(bars: Mapping[str, Columns], shard: str) -> pa.Table:
         table = to_arrow("bars", columns, shard)
         tables.append(pa.Table.from_arrays([names, *table.columns], schema=schema))
     return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def live_to_arrow(live: Live, shard: str) -> pa.Table:
+    """The table ``live_bars``: open bars first, then closed ones, each by interval."""
+    tables = [
+        to_arrow(
+            "live_bars",
+            columns.having(
+                interval=np.full(columns.size, interval, dtype=object),
+                closed=np.full(columns.size, closed),
+            ),
+            shard,
+        )
+        for closed, bars in ((False, live.current), (True, live.closed))
+        for interval, columns in bars.items()
+    ]
+    return pa.concat_tables(tables) if tables else HANDED["live_bars"].arrow.empty_table()
 
 
 def placed(table: str, columns: Columns) -> dict[str, Columns]:

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "windows.md"
 HOURS = 30
 LATE = {"1 s": 1, "1 min": 60, "1 h": 3_600, "1 day": 86_400}
 HEAD = """\
-| late by | `late_seconds` | 1m bar in the lake | 1d bar in the lake | live 1m bar | live 1d bar | adds up |
+| late by | `late_seconds` | 1m bar in lake | 1d bar in lake | live 1m | live 1d | adds up |
 |---|---|---|---|---|---|---|"""
 
 

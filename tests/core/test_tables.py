@@ -1,13 +1,16 @@
 """Columns to tables: the schema to the letter, and each row where it belongs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from kcl_app.core.schema import TABLES
-from kcl_app.core.tables import bars_to_arrow, placed, to_arrow
-from tests.core.tape import decoded, flow, prices, ticks
+from kcl_app.core.flow import Flow
+from kcl_app.core.live import Live, Watermark
+from kcl_app.core.schema import LIVE_BARS, TABLES
+from kcl_app.core.tables import bars_to_arrow, live_to_arrow, placed, to_arrow
+from tests.core.tape import decoded, flow, prices, rules, ticks
 
 
 def tables(tape: Any, rejects: Any) -> Any:
@@ -110,3 +113,17 @@ def test_text_of_parts_is_plain_utf8() -> None:
     table = to_arrow("bars", road.close(road.feed(prices(1)).ticks)["1m"], "s")
     assert table.schema.field("part").type == pa.string()
     assert table["part"].to_pylist()[0].endswith("-0000000000-0000000")
+
+
+def test_live_bars_have_their_own_table() -> None:
+    mark = Watermark(5_000_000, 60_000_000)
+    live = Flow("shard-0", replace(rules("1m", "1h"), watermark=mark)).feed(prices(1, 2)).live
+    table = live_to_arrow(live, "shard-0")
+    assert table.schema.equals(LIVE_BARS.arrow, check_metadata=True)
+    assert table["interval"].to_pylist() == ["1m", "1h"]
+    assert table["closed"].to_pylist() == [False, False]
+    assert table["sequence"].to_pylist() == [f"{4951:056d}"] * 2
+
+
+def test_without_live_bars_their_table_is_empty() -> None:
+    assert live_to_arrow(Live(), "shard-0").schema.equals(LIVE_BARS.arrow, check_metadata=True)

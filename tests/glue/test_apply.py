@@ -211,6 +211,42 @@ def test_a_table_without_its_stream_gets_one(site: Site) -> None:
     assert changed(site) == {}
 
 
+def test_live_bars_have_a_table_whose_items_expire(make_site: MakeSite) -> None:
+    site = make_site({"windows.live": True})
+    run(site)
+    client, name = site.client("dynamodb"), site.settings.items.bars_table
+    ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
+    assert changed(site) == {}
+
+
+def test_a_table_of_live_bars_that_keeps_all_is_made_to_forget(make_site: MakeSite) -> None:
+    kept = make_site({"windows.live": True, "items.bars_days": 0})
+    run(kept)
+    settings = kept.settings.items.model_copy(update={"bars_days": 30})
+    site = Site(kept.settings.model_copy(update={"items": settings}))
+    assert changed(site) == {f"table {settings.bars_table}": ["expires"]}
+    run(site)
+    assert changed(site) == {}
+
+
+def test_without_live_bars_there_is_no_table_for_them(provisioned: Site) -> None:
+    names = provisioned.client("dynamodb").list_tables()["TableNames"]
+    assert provisioned.settings.items.bars_table not in names
+
+
+def test_items_that_expire_by_another_attribute_are_refused(make_site: MakeSite) -> None:
+    kept = make_site({"windows.live": True, "items.bars_days": 0})
+    run(kept)
+    name = kept.settings.items.bars_table
+    kept.client("dynamodb").update_time_to_live(
+        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "end"}
+    )
+    settings = kept.settings.items.model_copy(update={"bars_days": 30})
+    with pytest.raises(ApplyError, match="expire by end, and need to by expires"):
+        run(Site(kept.settings.model_copy(update={"items": settings})))
+
+
 def test_a_stream_with_another_view_is_refused(site: Site) -> None:
     run(site)
     client, name = site.client("dynamodb"), site.settings.items.table

@@ -34,6 +34,16 @@ def items(site: Site) -> Site:
 
 
 @pytest.fixture
+def live(make_site: Callable[..., Site]) -> Site:
+    """A site with live bars, whose tables of items and of bars are there."""
+    made = make_site({"windows.live": True})
+    object.__setattr__(made, "client", functools.cache(made.client))
+    make_table(made, made.settings.items.table, {"symbol": "HASH", "timestamp": "RANGE"})
+    make_table(made, made.settings.items.bars_table, {"symbol": "HASH", "bar": "RANGE"})
+    return made
+
+
+@pytest.fixture
 def alerts(site: Site) -> Site:
     """A site whose alert table and topic are there."""
     make_table(site, site.settings.alerts.table, {"id": "HASH"})

@@ -15,7 +15,8 @@ from config.site import Site
 from kcl_app.core.contract import Batch, Refused, Retry, Sink
 from sinks.dynamodb import DynamoDBSink
 from sinks.items import items, positions
-from sinks.samples import hot, sequence, table, tick
+from sinks.live import bar_items
+from sinks.samples import START, hot, live_bar, sequence, table, tick
 from sinks.testing import SinkContract
 from sinks.transact import MOST_TEXT, newest, transactions
 from tests.sinks.conftest import make_table
@@ -53,6 +54,99 @@ class TestDynamoDBSink(SinkContract):
 
     def spoilt(self) -> Batch:
         return hot([tick(70), tick(71, price=1e300), tick(72)])
+
+
+class TestLiveBars(SinkContract):
+    """The same sink where live bars are on; what it holds is the bars beside the ticks."""
+
+    @pytest.fixture(autouse=True)
+    def storage(self, live: Site) -> None:
+        self.site = live
+
+    def make(self) -> Sink:
+        sink = DynamoDBSink()
+        sink.site = self.site
+        return sink
+
+    def read(self) -> Iterable[Any]:
+        yield from stored(self.site)
+        yield from bars_of(self.site)
+
+    def spoilt(self) -> Batch:
+        return hot([tick(70), tick(71, symbol="X" * 2_049)], live_bars=[live_bar(70)])
+
+
+def bars_of(site: Site) -> list[dict[str, Any]]:
+    resource = site.session.resource("dynamodb", endpoint_url=site.settings.endpoint_url)
+    return list(resource.Table(site.settings.items.bars_table).scan()["Items"])
+
+
+def test_a_live_bar_stands_under_its_symbol_interval_and_start(live: Site) -> None:
+    opened(live).write(hot(live_bars=[live_bar(1), live_bar(1, interval="1h")]))
+    assert [(item["symbol"], item["bar"], item["closed"]) for item in bars_of(live)] == [
+        ("FB", "1h#2025-01-31T14:30:00.000000Z", False),
+        ("FB", "1m#2025-01-31T14:30:00.000000Z", False),
+    ]
+
+
+def test_a_live_bar_takes_each_newer_value_and_no_older_one(live: Site) -> None:
+    sink = opened(live)
+    rows = [live_bar(1), live_bar(3), live_bar(2), live_bar(3, closed=True), live_bar(3)]
+    told = []
+    for row in rows:
+        sink.write(hot(live_bars=[row]))
+        (item,) = bars_of(live)
+        told.append((int(item["ticks"]), item["closed"]))
+    assert told == [(2, False), (4, False), (4, False), (4, True), (4, True)]
+
+
+def test_a_tick_after_the_close_closes_the_bar_with_its_new_value(live: Site) -> None:
+    sink = opened(live)
+    sink.write(hot(live_bars=[live_bar(3, closed=True)]))
+    sink.write(hot(live_bars=[live_bar(4, closed=True)]))
+    assert [item["ticks"] for item in bars_of(live)] == [5]
+
+
+def test_of_two_values_in_one_batch_the_newer_stays(live: Site) -> None:
+    opened(live).write(hot(live_bars=[live_bar(4), live_bar(4, closed=True)]))
+    assert [(item["ticks"], item["closed"]) for item in bars_of(live)] == [(5, True)]
+
+
+def test_a_gap_window_is_named_by_its_part_since_its_start_may_move(live: Site) -> None:
+    sink = opened(live)
+    sink.write(hot(live_bars=[live_bar(3, interval="gap5m")]))
+    sink.write(hot(live_bars=[live_bar(4, interval="gap5m", start=START - timedelta(seconds=9))]))
+    assert [item["ticks"] for item in bars_of(live)] == [5]
+
+
+def test_a_live_bar_says_when_it_may_go(live: Site) -> None:
+    opened(live).write(hot(live_bars=[live_bar(1)]))
+    (item,) = bars_of(live)
+    assert int(item["expires"]) == int((START + timedelta(minutes=1, days=30)).timestamp())
+
+
+def test_with_no_days_a_live_bar_stays() -> None:
+    (item,) = bar_items(table("live_bars", [live_bar(1)]), days=0)
+    assert "expires" not in item
+
+
+def test_a_live_bar_that_can_be_no_item_is_refused_by_its_own_table(live: Site) -> None:
+    with pytest.raises(Refused) as refused:
+        opened(live).write(hot(live_bars=[live_bar(1), live_bar(2, symbol="X" * 2_049)]))
+    assert (refused.value.table, list(refused.value.rows)) == ("live_bars", [1])
+    assert len(bars_of(live)) == 1
+
+
+def test_without_live_bars_their_table_need_not_be_there(items: Site) -> None:
+    opened(items).write(hot([tick(1)], live_bars=[live_bar(1)]))
+    assert len(stored(items)) == 1
+
+
+def test_a_table_of_bars_with_other_keys_is_refused_with_the_remedy(live: Site) -> None:
+    sink = DynamoDBSink(bars=live.settings.items.table)
+    sink.site = live
+    with pytest.raises(RuntimeError, match=r"not symbol .* and bar .* items\.bars_table"):
+        sink.open()
 
 
 def test_a_quote_stands_under_its_symbol_and_instant(items: Site) -> None:
