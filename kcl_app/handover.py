@@ -13,6 +13,7 @@ from typing import Any
 
 from config.settings import Settings
 from config.site import Site
+from kcl_app.leadership import BRIEF
 from kcl_app.run_folder import worker_id
 
 ALIVE_FOR = 2
@@ -31,7 +32,7 @@ def hand_over(site: Site, now: Callable[[], float]) -> dict[str, str]:
     goes on at once. ``now`` gives seconds since 1970. Call it only while no JVM of this
     worker's name lives. Raises botocore's errors.
     """
-    settings, dynamodb = site.settings, site.client("dynamodb")
+    settings, dynamodb = site.settings, site.client("dynamodb", **BRIEF)
     me, table = worker_id(settings), settings.application.name
     leases = _items(dynamodb, table)
     owners = {item["leaseKey"]["S"]: item.get("leaseOwner", {}).get("S") for item in leases}

@@ -18,6 +18,12 @@ from kcl_app.run_folder import worker_id
 
 log = logging.getLogger("tapeline.worker")
 
+BRIEF = {
+    "connect_timeout": 2,
+    "read_timeout": 5,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
+"""For calls between two runs of the JVM: the next start must not wait for a slow table."""
 LEADER = {"key": {"S": "Leader"}}
 _NOBODYS = {"ResourceNotFoundException", "ConditionalCheckFailedException"}
 
@@ -34,12 +40,7 @@ def give_back(site: Site) -> bool:
     costs the two minutes, no more: the worker starts without it.
     """
     settings = site.settings
-    dynamodb = site.client(
-        "dynamodb",
-        connect_timeout=2,
-        read_timeout=2,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
+    dynamodb = site.client("dynamodb", **BRIEF)
     try:
         dynamodb.delete_item(
             TableName=coordinator_table(settings.application.name),
