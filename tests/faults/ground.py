@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import psutil
@@ -133,7 +133,7 @@ class Ground:
         self.workers: dict[int, Worker] = {}
         self._ends: dict[str, Position | None] = {}
 
-    def __enter__(self) -> Ground:
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.site = self._site(self._emulated(stack))
             for _ in apply(list(plan(resources(self.site)))):

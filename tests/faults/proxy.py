@@ -80,8 +80,8 @@ class Proxy:
         self._open.add(writer)
         try:
             await self._talk(reader, writer)
-        except (OSError, EOFError, asyncio.LimitOverrunError):
-            pass  # either side has gone: so does this connection
+        except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass  # either side, or this proxy, has gone: so does this connection
         finally:
             self._open.discard(writer)
             writer.transport.abort()

@@ -31,6 +31,7 @@ class ReshardGround(Ground):
         "stream.shards": 1,
         "worker.max_shards": 32,  # those that ended in the last minutes count
         "worker.max_records": 500,  # kinesis-mock is slow with large answers
+        "windows.intervals": ["10s", "1m", "1h"],
     }
 
     def _emulated(self, stack: ExitStack) -> str:
@@ -46,7 +47,7 @@ class ReshardGround(Ground):
         places = [_place(f"S{n}") for n in range(SYMBOLS)]
         return [
             shard["ShardId"]
-            for shard in self._settled()
+            for shard in self.settled_shards()
             if any(_starts(shard) <= place <= _ends(shard) for place in places)
         ]
 
@@ -57,21 +58,21 @@ class ReshardGround(Ground):
 
         Returns as soon as Kinesis has taken it: the children may not be there yet.
         """
-        if len(self._settled()) == MOST:
+        if len(self.settled_shards()) == MOST:
             self.merge()
-        shard = self.draw.choice(_most(self._settled(), _width))
+        shard = self.draw.choice(_most(self.settled_shards(), _width))
         middle = (_starts(shard) + _ends(shard) + 1) // 2
         self._ask("split_shard", ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
 
     def merge(self) -> None:
         """Merge a narrowest pair of neighbours; the only shard is split first. Returns likewise."""
-        if len(self._settled()) == FEWEST:
+        if len(self.settled_shards()) == FEWEST:
             self.split()
-        pairs = list(pairwise(sorted(self._settled(), key=_starts)))
+        pairs = list(pairwise(sorted(self.settled_shards(), key=_starts)))
         low, high = self.draw.choice(_most(pairs, lambda pair: -_width(pair[0]) - _width(pair[1])))
         self._ask("merge_shards", ShardToMerge=low["ShardId"], AdjacentShardToMerge=high["ShardId"])
 
-    def _settled(self) -> list[Any]:
+    def settled_shards(self) -> list[Any]:
         """The open shards, once the stream may be resharded again."""
         until(self._is_active, ACTIVE_WITHIN_S, "the stream to be ACTIVE")
         return self.described()
