@@ -36,6 +36,10 @@ class KinesisMock:
     def endpoint_url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __enter__(self) -> KinesisMock:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self.port, tls = free_port(), free_port()
