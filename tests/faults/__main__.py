@@ -50,6 +50,7 @@ def _faults(given: argparse.Namespace) -> int:
     from tests.faults.exploration import every_world
     from tests.faults.run import drawn, play
     from tests.faults.schedules import many
+    from tests.reshard.install import NotInstalled
 
     fine = every_world(say) if given.worlds else True
     fine = (many(given.seed, given.schedules, say) if given.schedules else True) and fine
@@ -57,7 +58,11 @@ def _faults(given: argparse.Namespace) -> int:
         return 0 if fine else 1
     only = [name for name in given.only.split(",") if name]
     began = time.monotonic()
-    result = play(given.seed, drawn(given.seed, given.runs, only), say)
+    try:
+        result = play(given.seed, drawn(given.seed, given.runs, only), say)
+    except NotInstalled as why:
+        say(f"{why}\nwithout the faults that reshard: --only with the other kinds")
+        return 1
     say(f"{time.monotonic() - began:.0f} s; again: make faults SEED={given.seed} RUNS={given.runs}")
     say(result.line)
     return 0 if fine and result.ok else 1

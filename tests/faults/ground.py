@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Self
@@ -148,6 +149,11 @@ class Ground:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @cached_property
+    def kinesis(self) -> Any:
+        """A client, past the proxy."""
+        return self.site.client("kinesis")
+
     def _emulated(self, stack: ExitStack) -> str:
         """Start what stands for AWS, and the proxy before it; the address past the proxy."""
         aws = stack.enter_context(LocalAws(self.folder / "aws"))
@@ -260,7 +266,7 @@ class Ground:
 
     def described(self) -> list[Any]:
         """The same, as ListShards has them."""
-        answer = self.site.client("kinesis").list_shards(
+        answer = self.kinesis.list_shards(
             StreamName=self.site.settings.stream.name, ShardFilter={"Type": "AT_LATEST"}
         )
         return list(answer["Shards"])

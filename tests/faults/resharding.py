@@ -78,13 +78,11 @@ class ReshardGround(Ground):
         return self.described()
 
     def _ask(self, call: str, **given: str) -> None:
-        kinesis = self.site.client("kinesis")
-        getattr(kinesis, call)(StreamName=self.site.settings.stream.name, **given)
+        getattr(self.kinesis, call)(StreamName=self.site.settings.stream.name, **given)
 
     def _is_active(self) -> bool:
-        answer = self.site.client("kinesis").describe_stream_summary(
-            StreamName=self.site.settings.stream.name
-        )
+        name = self.site.settings.stream.name
+        answer = self.kinesis.describe_stream_summary(StreamName=name)
         return bool(answer["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE")
 
 

@@ -15,6 +15,7 @@ from kcl_app.wiring import lake_store
 from tests.faults.ground import Ground, Stuck, until
 from tests.faults.kinds import AT_MOST, KINDS, Kind
 from tests.faults.resharding import RESHARDS, ReshardGround
+from tests.reshard.install import installed
 from verify import Report, report
 
 PATIENCE_S = 240.0
@@ -70,7 +71,12 @@ def drawn(seed: int, runs: int, only: Sequence[str] = ()) -> list[Kind]:
 
 
 def play(seed: int, faults: Sequence[Kind], say: Callable[[str], None]) -> Result:
-    """Strike one fault after the other; those that reshard at last, on their own ground."""
+    """Strike one fault after the other; those that reshard at last, on their own ground.
+
+    Raises NotInstalled, before the first, where what that needs cannot be had.
+    """
+    if any(fault in RESHARDS for fault in faults):
+        installed()
     result = Result()
     for ground in (Ground, ReshardGround):
         mine = [fault for fault in faults if (fault in RESHARDS) == (ground is ReshardGround)]
