@@ -46,7 +46,7 @@ WORKERS = 3
 """As many as there are shards, so that each may have one."""
 SYMBOLS = 24
 LOOK_S = 0.2
-CALLBACK_TIMEOUT_S = 60
+CALLBACK_TIMEOUT_S = 30
 
 
 class Stuck(Exception):
