@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
@@ -31,8 +33,6 @@ class Entry(NamedTuple):
     state: str | None
     same: bool
     """The item says the symbol, kind, time and place that the row has."""
-    lost_upto: str
-    """How far the anomalies before it are not all known: what was lost may have held it back."""
 
 
 class Stray(NamedTuple):
@@ -47,6 +47,19 @@ class Stray(NamedTuple):
     position: str
     state: str
     where: Where
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Stretches in order: where each begins, and how far those up to it reach."""
+
+    begins: list[str] = field(default_factory=list)
+    reaches: list[str] = field(default_factory=list)
+
+    def upto(self, position: str) -> str:
+        """How far the anomalies before ``position`` are not all known; empty where they are."""
+        at = bisect_left(self.begins, position)
+        return self.reaches[at - 1] if at else ""
 
 
 @dataclass
@@ -88,15 +101,10 @@ class AlertBook:
             SELECT r.id, r.symbol, r.kind, r.micros, r.shard, r.position, r.settled,
                    r.id IN (SELECT id FROM refused_{self.number}), i.state,
                    coalesce((r.symbol, r.kind, r.micros, r.shard, r.position)
-                          = (i.symbol, i.kind, i.micros, i.shard, i.position), false),
-                   coalesce(l.upto, '')
+                          = (i.symbol, i.kind, i.micros, i.shard, i.position), false)
             FROM (SELECT id, symbol, kind, micros, shard, position, bool_or(settled) AS settled
                   FROM rows_{self.number} GROUP BY ALL) AS r
             LEFT JOIN items_{self.number} AS i USING (id)
-            ASOF LEFT JOIN (
-                SELECT after, max(upto) OVER (ORDER BY after) AS upto
-                FROM stretches WHERE known = 'lost'
-            ) AS l ON r.position > l.after
             ORDER BY r.symbol, r.kind, r.position
             """
         )
@@ -139,6 +147,14 @@ class Stretches:
         begins = f"{after}-{BEHIND}" if after else ""
         row = [shard, begins, f"{upto}-{BEHIND}", known]
         self.disk.run("INSERT INTO stretches VALUES (?, ?, ?, ?)", row)
+
+    def lost(self) -> Lost:
+        """Those of which not all anomalies could be read."""
+        query = "SELECT after, upto FROM stretches WHERE known = 'lost' ORDER BY after"
+        found = self.disk.all(query)
+        return Lost(
+            [after for after, _ in found], list(accumulate((upto for _, upto in found), max))
+        )
 
     def end(self, shard: str, at: str) -> None:
         """The chain of a shard that goes on stops at ``at``; empty at HEAD."""

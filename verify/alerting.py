@@ -100,7 +100,8 @@ class Alerting:
             book.add_items(items)
         for rows in refused(self.lake, one.rules):
             book.add_refused(rows)
-        proof = AlertProof(book, one.rules, self.scope, stands and one.table.expires())
+        expires = stands and one.table.expires()
+        proof = AlertProof(book, one.rules, self.scope, expires, self._stretches.lost())
         yield from proof.findings()
         self.reports.append(proof.report)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
-from verify.alertbook import AlertBook, Entry, Stray
+from verify.alertbook import AlertBook, Entry, Lost, Stray
 from verify.alertrules import AlertRules
 from verify.findings import Finding
 from verify.scope import Scope
@@ -82,12 +82,17 @@ _SELDOM = ("missing", "unpublished", "refused", "pending", "expired", "aged", "u
 
 @dataclass
 class AlertProof:
-    """Judges a book that is full. ``report`` counts as findings are drawn."""
+    """Judges a book that is full. ``report`` counts as findings are drawn.
+
+    ``expires``: the table deletes items after a time. ``lost`` is where anomalies that
+    can't be read may have held others back.
+    """
 
     book: AlertBook
     rules: AlertRules
     scope: Scope
     expires: bool = False
+    lost: Lost = field(default_factory=Lost)
     report: AlertReport = field(init=False)
 
     def __post_init__(self) -> None:
@@ -151,7 +156,7 @@ class AlertProof:
         if self.rules.max_age_seconds:
             return "aged"
         begun = last.position if last is not None else ""
-        if entry.lost_upto > begun or self._at_the_edge(entry.at):
+        if self.lost.upto(entry.position) > begun or self._at_the_edge(entry.at):
             return "unjudged"
         return "unjudged" if self.scope.shards and last is None else ""
 

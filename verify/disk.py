@@ -34,7 +34,6 @@ class Disk:
             ("memory_limit", self.memory),
             ("threads", self.threads),
             ("temp_directory", str(self.directory)),
-            ("preserve_insertion_order", False),
             ("enable_progress_bar", False),
         ):
             self._db.execute(f"SET {setting} = ?", [value])
@@ -59,14 +58,13 @@ class Disk:
         finally:
             self._db.unregister("batch")
 
-    def asked(self, query: str, batch: pa.Table) -> list[Row]:
-        """The answer of a query that reads ``batch`` by that name."""
+    def table(self, query: str, batch: pa.Table) -> pa.Table:
+        """The answer of a query that reads ``batch`` by that name; rows stay in order."""
         self._db.register("batch", batch)
         try:
-            rows: list[Row] = self._db.execute(query).fetchall()
+            return self._db.sql(query).to_arrow_table()
         finally:
             self._db.unregister("batch")
-        return rows
 
     def one(self, query: str, given: Sequence[Any] = ()) -> Row:
         """The first row of the answer."""

@@ -1,97 +1,99 @@
-"""Who was produced, and who was seen: identities, as 128 bits of MD5.
-
-An identity is a producer's record id, or a record's place on the stream. Kept as bits,
-a hundred million of them take 1.7 GB of disk whatever they say.
-"""
+"""Who was produced, and who was seen: a producer's record ids, or records' places on the stream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
+from kcl_app.core.columns import Array
+from verify.buckets import Buckets
 from verify.disk import Disk
 
-FLUSH = 50_000
+FLUSH = 250_000
 NAMED = 1_000
 """Missing identities that are kept, so that some can be named."""
 
 Seen = Literal["produced", "stored", "tick"]
 """A ``tick`` is stored, too, and counts as a repeat from its second time on."""
-CODES: dict[Seen, int] = {"produced": 0, "stored": 1, "tick": 2}
+PRODUCED, STORED, TICK = 0, 1, 2
+CODES: dict[Seen, int] = {"produced": PRODUCED, "stored": STORED, "tick": TICK}
 
 
 @dataclass(frozen=True)
 class Count:
     """Distinct identities produced, those of them never seen stored, and ticks seen again."""
 
-    produced: int
-    missing: int
-    repeated: int
+    produced: int = 0
+    missing: int = 0
+    repeated: int = 0
 
 
 @dataclass
 class Identities:
-    """All that were seen, by any of the three."""
+    """All that were seen, by any of the three. ``disk`` hashes them."""
 
     disk: Disk
     _ids: list[tuple[int, pa.Array]] = field(default_factory=list, init=False, repr=False)
+    _absent: set[bytes] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.disk.run("CREATE TABLE seen (h UHUGEINT, code UTINYINT)")
+        directory = Path(self.disk.directory, "identities")
+        directory.mkdir()
+        self._buckets = Buckets(directory)
 
     def see(self, who: Seen, identities: pa.Array) -> None:
         """Identities as text; nulls are nobody."""
-        if len(identities):
-            self._ids.append((CODES[who], identities))
+        known = identities.drop_null()
+        if len(known):
+            self._ids.append((CODES[who], known))
         if sum(len(ids) for _, ids in self._ids) >= FLUSH:
             self._flush()
 
     def count(self) -> Count:
         """Settle who was produced, stored and repeated."""
         self._flush()
-        counted = Count(
-            *self.disk.one(
-                """
-                SELECT count(*) FILTER (produced), count(*) FILTER (produced AND NOT stored),
-                       coalesce(sum(greatest(ticks - 1, 0)), 0)::BIGINT
-                FROM (
-                    SELECT h, bool_or(code = 0) AS produced, bool_or(code > 0) AS stored,
-                           count(*) FILTER (code = 2) AS ticks
-                    FROM seen GROUP BY h
-                )
-                """
-            )
-        )
-        self.disk.run("CREATE OR REPLACE TABLE absent (h UHUGEINT)")
-        if counted.missing:
-            self.disk.run(
-                "INSERT INTO absent SELECT h FROM seen GROUP BY h HAVING max(code) = 0 LIMIT ?",
-                [NAMED],
-            )
-        return counted
+        self._absent = set()
+        produced = missing = repeated = 0
+        for group in self._buckets.groups():
+            whole = np.add.reduceat
+            was_produced = whole(group.codes == PRODUCED, group.begins, dtype=np.int64) > 0
+            was_stored = whole(group.codes != PRODUCED, group.begins, dtype=np.int64) > 0
+            ticks = whole(group.codes == TICK, group.begins, dtype=np.int64)
+            absent = was_produced & ~was_stored
+            produced += int(was_produced.sum())
+            missing += int(absent.sum())
+            repeated += int(np.maximum(ticks - 1, 0).sum())
+            self._keep(group.names[group.begins[absent]])
+        return Count(produced, missing, repeated)
 
     def absent(self, identities: pa.Array) -> list[str]:
         """Those of the identities that ``count`` found missing; it keeps NAMED of them."""
-        rows = self.disk.asked(
-            "SELECT id FROM batch WHERE md5_number(id) IN (SELECT h FROM absent)",
-            pa.table({"id": identities}),
-        )
-        return [identity for (identity,) in rows]
+        known = identities.drop_null()
+        names = [row.tobytes() for row in self._hashed(known)] if len(known) else []
+        texts = known.to_pylist()
+        return [t for t, name in zip(texts, names, strict=True) if name in self._absent]
+
+    def _keep(self, names: Array) -> None:
+        self._absent.update(row.tobytes() for row in names[: NAMED - len(self._absent)])
 
     def _flush(self) -> None:
         if not self._ids:
             return
-        ids = pa.table(
-            {
-                "id": pa.chunked_array([ids for _, ids in self._ids], pa.string()),
-                "code": pa.chunked_array(
-                    [pa.array([code] * len(ids), pa.uint8()) for code, ids in self._ids]
-                ),
-            }
-        )
+        names = self._hashed(pa.chunked_array([ids for _, ids in self._ids], pa.string()))
+        codes = [np.full(len(ids), code, np.uint8) for code, ids in self._ids]
         self._ids = []
-        self.disk.insert(
-            "INSERT INTO seen SELECT md5_number(id), code FROM batch WHERE id IS NOT NULL", ids
-        )
+        self._buckets.add(names, np.concatenate(codes))
+
+    def _hashed(self, identities: Any) -> Array:
+        """(n, 2) of uint64: the bytes of each one's MD5."""
+        batch = pa.table({"id": identities})
+        hashed = self.disk.table("SELECT unhex(md5(id)) AS name FROM batch", batch)["name"]
+        parts = [
+            np.frombuffer(chunk.buffers()[2], "<u8").reshape(-1, 2)[chunk.offset :][: len(chunk)]
+            for chunk in hashed.chunks
+        ]
+        return np.concatenate(parts)
