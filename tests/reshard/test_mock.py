@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
 
 from config.settings import Settings
 from config.site import Site
-from deploy.local.emulator import HOST
+from deploy.local.emulator import HOST, LocalAws
+from tests.faults.proxy import Proxy
 from tests.reshard.install import NotInstalled, installed
 from tests.reshard.kpl import aggregated
 from tests.reshard.mock import KinesisMock
@@ -24,6 +26,19 @@ def test_it_listens_on_loopback_alone_and_ends_when_it_is_left(tmp_path: Path) -
         client = Site(Settings(endpoint_url=kinesis.endpoint_url)).client("kinesis")
         assert client.list_streams()["StreamNames"] == []
     assert not process.is_running()
+
+
+def test_one_address_leads_to_both(tmp_path: Path, emulator: LocalAws) -> None:
+    with (
+        KinesisMock(tmp_path) as kinesis,
+        Proxy(HOST, emulator.port, Random(1), kinesis.port) as proxy,
+    ):
+        both = Site(Settings(endpoint_url=proxy.url))
+        both.client("kinesis").create_stream(StreamName="there", ShardCount=1)
+        alone = Site(Settings(endpoint_url=kinesis.endpoint_url))
+        assert alone.client("kinesis").list_streams()["StreamNames"] == ["there"]
+        assert both.client("dynamodb").list_tables()["TableNames"] is not None
+        assert both.client("s3").list_buckets()["Buckets"] is not None
 
 
 def test_without_the_registry_a_sentence_says_what_is_missing(
