@@ -27,6 +27,8 @@ from kcl_app.core.position import Position
 from kcl_app.core.snapshot import UnknownSnapshot, filling, packed, rows_of, unpacked
 from kcl_app.core.state import State
 
+ROWS = 16_384
+"""Symbols of an object at most: whoever comes back is fetched with all that left along."""
 _DIGITS = 12
 
 
@@ -72,15 +74,21 @@ def leave(state: State, left: Left, shelf: Shelf, most: int, shard: str, at: Pos
     sparse = left.sparse(len(going))
     for number in sparse:
         gone.fill(*_standing(left, number, state, shelf))
-    gone = gone.part(np.argsort(keys_of(gone.symbols)))
-    index = Index(
-        keys_of(gone.symbols), gone.known("sequence").copy(), gone.known("sub_sequence").copy()
-    )
-    name = f"{shard}/{at.key}-{_digest(index)}"
-    shelf.keep(name, packed(rows_of(gone)), _index_bytes(index))
-    left.add(name, index.keys)
+    for first in range(0, len(gone), ROWS):
+        some = gone.part(np.arange(first, min(first + ROWS, len(gone))))
+        _put_away(some, left, shelf, f"{shard}/{at.key}")
     left.forget(sparse)
     return state.part(staying)
+
+
+def _put_away(gone: State, left: Left, shelf: Shelf, lead: str) -> None:
+    """One object, and its index."""
+    gone = gone.part(np.argsort(keys_of(gone.symbols)))
+    sequences, subs = gone.known("sequence").copy(), gone.known("sub_sequence").copy()
+    index = Index(keys_of(gone.symbols), sequences, subs)
+    name = f"{lead}-{_digest(index)}"
+    shelf.keep(name, packed(rows_of(gone)), _index_bytes(index))
+    left.add(name, index.keys)
 
 
 def recall(symbols: Sequence[str], state: State, left: Left, shelf: Shelf) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from kcl_app.core import snapshot
+from kcl_app.core import leaving, snapshot
 from kcl_app.core.columns import Columns
 from kcl_app.core.flow import Flow
 from kcl_app.core.indicators import indicator
@@ -300,6 +300,17 @@ def test_a_symbol_that_nobody_saw_is_new_though_others_left() -> None:
     flow = begun()
     left_behind(flow, one("A", 0), one("B", 1))
     assert bits(flow.feed(one("C", 2)).ticks) == bits(begun().feed(one("C", 2)).ticks)
+
+
+def test_many_that_leave_at_once_lie_in_objects_of_a_bounded_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leaving, "ROWS", 3)
+    flow, plain, every = begun(), begun(), [one(f"S{n}", n) for n in range(9)]
+    for road, most in ((flow, 1), (plain, 0)):
+        left_behind(road, Columns.joined(every), most=most)
+    assert len(flow.left) == 3
+    assert bits(flow.feed(every[0]).ticks) == bits(plain.feed(every[0]).ticks)
 
 
 def test_an_object_whose_symbols_all_came_back_is_listed_no_more() -> None:
