@@ -168,20 +168,36 @@ def _flat(state: State, key: str, name: str) -> Array:
 def find(state: State, key: str, lane: Lane, fresh: Parts) -> Array:
     """Where the state keeps each part's window, as an index into flat columns; else -1.
 
-    Where two new parts touch one kept window, the first goes on with it.
+    Where two new parts touch one kept window, the first goes on with it. Of two kept ones
+    that overlap the one opened later goes on: so of equal event times the later position
+    lies in the part of the greater name, which is how a reader tells close from open.
     """
     start, last = _flat(state, key, "start"), _flat(state, key, "last_at")
     place = np.full(len(fresh), -1)
     for k in range(KEPT):
         here = fresh.slot * KEPT + k
         same = lane.same(fresh.start, fresh.end, start[here], last[here])
-        place = np.where(same & (place < 0), here, place)
+        if lane.moving and k:
+            part = _flat(state, key, "part")
+            same &= (place < 0) | (part[here] > part[place])
+        place = np.where(same, here, place)
     if not lane.moving:
         return place
     _, firsts = np.unique(place, return_index=True)
     alone = np.full(len(fresh), -1)
     alone[firsts] = place[firsts]
     return alone
+
+
+def where(state: State, key: str, lane: Lane, parts: Parts) -> Array:
+    """Where the state keeps these very parts, as an index into flat columns; else -1."""
+    name = "part" if lane.moving else "start"
+    kept, own = _flat(state, key, name), getattr(parts, name)
+    place = np.full(len(parts), -1)
+    for k in range(KEPT):
+        here = parts.slot * KEPT + k
+        place = np.where(kept[here] == own, here, place)
+    return place
 
 
 def _read(state: State, key: str, slots: Array, ends: Array, at: Array) -> Parts:

@@ -161,8 +161,8 @@ def _lane(
         told = _flat(state, key, "told_start")
         over |= (place >= 0) & (told[place] == fresh.start)
     fresh = bars.advance(cut, state, lane, key, fresh, place)
-    over |= bars.find(state, key, lane, fresh) < 0
-    gone = bars.find(state, key, lane, leaving) < 0
+    over |= bars.where(state, key, lane, fresh) < 0
+    gone = bars.where(state, key, lane, leaving) < 0
     closed += [leaving[gone], fresh[over]]
     _mark(state, lane, key, fresh[over])
     return [fresh[~over]], closed
@@ -224,7 +224,7 @@ def _until(state: State, lane: Lane, heard: Array) -> Array:
 
 def _mark(state: State, lane: Lane, key: str, parts: Parts) -> None:
     """Remember that these were told as closed."""
-    place = bars.find(state, key, lane, parts)
+    place = bars.where(state, key, lane, parts)
     rows = np.flatnonzero(place >= 0)
     for name, column in (("told_start", parts.start), ("told_ticks", parts.ticks)):
         _flat(state, key, name)[place[rows]] = column[rows]
