@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from kcl_app.collect import KEPT, Collector
 from kcl_app.core import snapshot
-from kcl_app.core.cut import encode, parse
+from kcl_app.core.contract import Batch
+from kcl_app.core.cut import CutRecord, encode, parse
 from kcl_app.core.lake import left_index_key, left_states_key, snapshot_key
 from kcl_app.core.position import Position
 from kcl_app.opencut import Limits
+from kcl_app.pace import Clock, Pace
 from kcl_app.shelf import READ_AGAIN, LakeShelf
 from kcl_app.stopped import Stopped
+from kcl_app.tail import Tail
 from tests.guarantees.desk import Desk
 from tests.schedules.play import RULES
 from tests.schedules.proof import prove
+from tests.schedules.shard import Call, tape
 from tests.verify.true_lake import MemoryStore
 
 ONE = Limits(records=5, symbols=1)
@@ -139,6 +145,69 @@ def test_a_record_of_a_release_without_the_bound_lets_all_stay() -> None:
     assert b"symbols" not in body
     assert parse(body).symbols == 0
     assert encode(parse(body)) == body
+
+
+class OwnBound(Tail):
+    """Broken: what stays is said by the worker's own setting, not by the record."""
+
+    def begin_next(self, record: CutRecord) -> Batch:
+        return super().begin_next(structs.replace(record, symbols=self._limits.symbols))
+
+
+class Asleep:
+    """An actor that owns nothing."""
+
+    def gate(self, at: str) -> None:
+        pass
+
+
+def outslept(tail: type[Tail]) -> Desk:
+    """A sleeper wakes, and puts a snapshot ahead of the owner, whose bound is another.
+
+    ``Aq`` is seen once, and lies in an object that the sleeper put while it was the owner.
+    A tighter bound gathers it into another, and the first is dropped.
+    """
+    desk = Desk()
+    records = tape(120, 3)
+    data = [records.data[0].replace(b'"A0"', b'"Aq"'), *records.data[1:]]
+    records = desk.shard.records = replace(records, data=data)
+    sleeper = worker_of(desk, tail, 2)
+    feed(desk, sleeper, 0, 50)
+    sleeper.process_records(desk.call())
+    asleep, asleep.actor = desk.checkpointer, Asleep()  # type: ignore[assignment]
+    sleeper.tail._limits = Limits(records=5, symbols=0)
+    sleeper.pace = Pace(checkpoint_seconds=1e9, checkpoint_cuts=1_000)
+    sleeper.clock = Clock(sleeper.pace, lambda: 0.0)
+    owner = worker_of(desk, tail, 1)
+    sleeper.process_records(Call(asleep, records.slice(50, 98)))
+    feed(desk, owner, 50, 100)
+    sleeper.process_records(Call(asleep, records.slice(98, 112)))
+    sleeper.shutdown_requested(Call(asleep))
+    feed(desk, owner, 100, 112)
+    owner.shutdown_requested(desk.call())
+    assert desk.shard.cursor() == 112
+    return desk
+
+
+def worker_of(desk: Desk, tail: type[Tail], symbols: int) -> Any:
+    worker = desk.worker(limits=Limits(records=5, symbols=symbols))
+    worker.tail.__class__ = tail
+    return worker
+
+
+def feed(desk: Desk, worker: Any, start: int, stop: int) -> None:
+    for at in range(start, stop, 5):
+        worker.process_records(desk.call(at, min(at + 5, stop)))
+
+
+def test_a_sleeper_with_another_bound_lists_nothing_that_was_dropped() -> None:
+    outslept(Tail).worker()
+
+
+def test_it_would_where_each_worker_had_its_own_bound() -> None:
+    desk = outslept(OwnBound)
+    with pytest.raises(Stopped, match="symbols that left"):
+        desk.worker()
 
 
 # --- collecting, alone -------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Stage:
     life: str = LIFE
 
     def __post_init__(self) -> None:
-        self.tape = tape(self.records)
+        self.tape = tape(self.records, 3 if self.symbols else 1)
         self.old: list[Shard] = []
         self.errors: list[BaseException] = []
         self._begin()

@@ -23,7 +23,7 @@ from tests.schedules.proof import prove
 from tests.schedules.shard import SHAPES
 
 STEPS = 200
-BOUNDS = ((), (), (1, 2), (1, ALL))
+BOUNDS = ((), (), (1, 2), (2, 4, ALL))
 """Of a schedule: none, or what its workers have each, be it not the same."""
 Make = Callable[..., ShardProcessor]
 

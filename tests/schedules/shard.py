@@ -22,15 +22,16 @@ BEGIN_MS = 1_736_175_600_000
 GARBAGE = (b"not json", b'{"symbol": "AAA"}', b'{"symbol":"","timestamp":1,"price":1}', b"\xff\x00")
 
 
-def tape(count: int) -> Records:
-    """``count`` records of three symbols over some days: single ticks, many lines, garbage,
-    aggregated records, sequence numbers with holes."""
+def tape(count: int, each: int = 1) -> Records:
+    """``count`` records over some days: single ticks, many lines, garbage, aggregated records,
+    sequence numbers with holes. Of two letters, A and B, that begin ``each`` symbols."""
     rows: list[tuple[str, int, int, str, bytes]] = []
     sequence, sub = FIRST_SEQUENCE, 0
     for n in range(count):
         sub = sub + 1 if n % 7 in (3, 4) else 0
         sequence += 0 if sub else 1 + 10 ** (n % 5)
-        symbol = "ABC"[n * n % 3] * 3
+        letter = "AB"[n * n % 3]
+        symbol = letter * 3 if each == 1 else f"{letter}{n // 2 % each}"
         rows.append((str(sequence), sub, BEGIN_MS + 40 * n, symbol, _payload(n, symbol)))
     columns = zip(*rows, strict=True)
     return Records(*(list(column) for column in columns))
