@@ -65,6 +65,10 @@ def test_a_list_is_given_to_set_as_a_list() -> None:
         ("cut=1", "cut is a section; its keys: cut.seconds"),
         ("cut.seconds=soon", "cut.seconds = 'soon': Input should be a valid number"),
         ("cut.seconds=0", "cut.seconds = '0': Input should be greater than 0"),
+        (
+            "worker.symbols=99",
+            "worker.symbols = '99': Input should be greater than or equal to 100",
+        ),
         ("market.timezone=Mars/Olympus", "not an IANA time zone, such as America/New_York"),
         ("market.latest_year=1980", "must lie before market.latest_year"),
         ("windows.intervals=[1m]", 'write it as --set \'windows.intervals=["1m", "5m"]\''),
