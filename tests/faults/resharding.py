@@ -18,6 +18,7 @@ from tests.faults.ground import SYMBOLS, WORKERS, Ground, until
 from tests.faults.kinds import Kind, kill_child, kill_everything, kill_group_of_jvm, kill_jvm
 from tests.faults.proxy import Proxy
 from tests.reshard.mock import KinesisMock
+from tests.reshard.unbroken import differences
 
 FEWEST, MOST = 1, 4
 """Open shards."""
@@ -50,6 +51,9 @@ class ReshardGround(Ground):
             for shard in self.settled_shards()
             if any(_starts(shard) <= place <= _ends(shard) for place in places)
         ]
+
+    def differences(self) -> list[str]:
+        return list(differences(self.site, {}))
 
     # --- resharding ----------------------------------------------------------------
 

@@ -32,10 +32,13 @@ class Result:
     recoveries: dict[str, list[float]] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     """One of each ground."""
+    different: list[str] = field(default_factory=list)
+    """Tables that are not as an unbroken run leaves them."""
 
     @property
     def ok(self) -> bool:
-        return not self.stuck and bool(self.reports) and all(proof.ok for proof in self.reports)
+        proven = bool(self.reports) and all(proof.ok for proof in self.reports)
+        return proven and not self.stuck and not self.different
 
     @property
     def worst_s(self) -> float:
@@ -142,4 +145,7 @@ def _proven(ground: Ground, result: Result, say: Callable[[str], None]) -> Repor
     say(f"{proof.line}; {snapshots} snapshots kept")
     for finding in proof.findings:
         say(f"{finding.kind}: {finding.shard} {finding.what}")
+    for name in ground.differences():
+        result.different.append(name)
+        say(f"{name} is not as an unbroken run leaves it")
     return proof

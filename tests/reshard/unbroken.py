@@ -19,6 +19,7 @@ from kcl_app.core.flow import Flow
 from kcl_app.core.records import Records
 from kcl_app.core.tables import bars_to_arrow, to_arrow
 from kcl_app.wiring import decoder, rules
+from tests.replay.lakes import table
 from tests.reshard.aggregating import User
 
 READ_SIZE = 500
@@ -87,14 +88,25 @@ def _user_records(puts: Sequence[Put], aggregates: Mapping[int, Sequence[User]])
     return Records(*map(list, zip(*rows, strict=True)))
 
 
+def differences(site: Site, aggregates: Mapping[int, Sequence[User]]) -> Iterator[str]:
+    """Names of tables that are not as an unbroken run leaves them."""
+    whole = unbroken(site, stream(site), aggregates)
+    for name in ("ticks", "anomalies"):
+        columns = all_but_where(whole[name])
+        if rows(table(site, name), columns) != rows(whole[name], columns):
+            yield name
+    if rows(final_bars(site), BAR) != rows(whole["bars"], BAR):
+        yield "bars_final"
+
+
 def final_bars(site: Site) -> pa.Table:
     """Bars as a reader sees them."""
     return LocalEngine(site).answer("select * from bars_final", {}).table
 
 
-def rows(table: pa.Table, columns: Sequence[str]) -> Rows:
+def rows(of: pa.Table, columns: Sequence[str]) -> Rows:
     """Rows in an order of their own; they compare bit for bit. Times without a zone are UTC."""
-    found = table.select(list(columns)).to_pylist()
+    found = of.select(list(columns)).to_pylist()
     return sorted((tuple(map(_without_zone, row.values())) for row in found), key=repr)
 
 
@@ -102,5 +114,5 @@ def _without_zone(value: Any) -> Any:
     return value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
 
 
-def all_but_where(table: pa.Table) -> list[str]:
-    return [name for name in table.column_names if name not in WHERE]
+def all_but_where(of: pa.Table) -> list[str]:
+    return [name for name in of.column_names if name not in WHERE]
