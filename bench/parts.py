@@ -34,6 +34,7 @@ BATCH = 10_000
 CUT = 100_000
 DEFAULTS = restore(b"{}")
 REPEATS = 3
+RUN = 20
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,16 @@ def decode(records: int) -> Iterator[Part]:
     yield Part("records to columns", records, best(work))
 
 
-def flow(records: int, symbols: int) -> Iterator[Part]:
+def flow(records: int, symbols: int, run: int = 1) -> Iterator[Part]:
     """Windows, indicators and flags of every call, then the bars of every cut.
 
-    All symbols were seen before. The fewer ticks a symbol has, the more bars a cut touches.
+    All symbols were seen before. The fewer ticks a symbol has, the more bars a cut touches: in
+    runs, many symbols have about as many ticks a bar as few, and what is left of the
+    difference is the price of their memory.
     """
     decoder = wiring.decoder(DEFAULTS)
-    calls = [decoder.decode(call).ticks for call in batches(Tape(2 * records, symbols))]
+    tape = Tape(2 * records, symbols, run=run)
+    calls = [decoder.decode(call).ticks for call in batches(tape)]
     warm = Flow(SHARD, wiring.rules(DEFAULTS))
     half = len(calls) // 2
     _cuts(warm, calls[:half])
@@ -89,8 +93,9 @@ def flow(records: int, symbols: int) -> Iterator[Part]:
     bars = sum(rows.size for cut in runs[0] for rows in cut.bars.values())
     feed = min(sum(cut.feed for cut in run) for run in runs)
     close = min(sum(cut.close for cut in run) for run in runs)
-    yield Part(f"flow at {symbols:,} symbols: windows and flags", records, feed)
-    yield Part(f"flow at {symbols:,} symbols: {bars:,} bars", records, close)
+    name = f"flow at {symbols:,} symbols" + (f" in runs of {run}" if run > 1 else "")
+    yield Part(f"{name}: windows and flags", records, feed)
+    yield Part(f"{name}: {bars:,} bars", records, close)
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,8 @@ def every() -> Iterator[Part]:
     yield from decode(CUT)
     yield from flow(2 * CUT, 200)
     yield from flow(2 * CUT, 20_000)
+    yield from flow(2 * CUT, 200, RUN)
+    yield from flow(2 * CUT, 20_000, RUN)
     yield from parquet()
 
 

@@ -28,18 +28,22 @@ class Tape:
     """``records`` quotes of ``symbols`` symbols, spread evenly over one session.
 
     One record in ``repeat_every`` is the one before, put once more: a producer's time-out.
+    Symbols are drawn for ``run`` records at a time, so that with long runs many symbols have
+    about as many ticks a bar as few.
     """
 
     records: int = 1_000_000
     symbols: int = 200
     seed: int = 1
     repeat_every: int = 100_000
+    run: int = 1
 
     def payloads(self) -> Iterator[tuple[str, datetime, bytes]]:
         """Partition key, event time and JSON of every record, in stream order."""
         random = np.random.default_rng(self.seed)
         closes = np.round(random.uniform(20, 400, self.symbols), 2)
-        chosen = random.integers(0, self.symbols, self.records)
+        drawn = random.integers(0, self.symbols, -(-self.records // self.run))
+        chosen = np.repeat(drawn, self.run)[: self.records]
         prices = self._prices(random, closes, chosen)
         volumes = random.integers(1, 500, self.records).tolist()
         again = (random.random(self.records) < 1 / self.repeat_every).tolist()

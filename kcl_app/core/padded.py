@@ -31,7 +31,11 @@ def rows(column: Array, subs: Array, lines: Array) -> Array:
 
 
 def _figures(letters: Array, first: int, digits: int, numbers: Array) -> None:
-    rest = numbers.astype(np.int64)
+    """Write numbers as so many digits; only as far to the left as the greatest one goes."""
+    letters[:, first : first + digits] = ord("0")
+    rest, most = numbers.astype(np.int64), int(numbers.max(initial=0))
     for place in range(first + digits - 1, first - 1, -1):
-        letters[:, place] = ord("0") + rest % 10
-        rest = rest // 10
+        if not most:
+            return
+        letters[:, place] += (rest % 10).astype(np.uint8)
+        rest, most = rest // 10, most // 10

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kcl_app.core.columns import Columns
+from kcl_app.core import padded
+from kcl_app.core.columns import Columns, text
 from kcl_app.core.tables import bars_to_arrow
 from tests.core.tape import at, flow, merged, micros, ticks
 
@@ -242,3 +245,14 @@ def test_symbols_that_differ_in_case_have_bars_of_their_own() -> None:
 def test_days_of_silence_leave_no_bars_between() -> None:
     first, second = bars(flow(), trade(0, 1), trade(5 * 86_400, 2))
     assert np.subtract(second["start"], first["start"]).days == 5
+
+
+PLACES = st.tuples(st.integers(1, 10**55), st.integers(0, 10**10 - 1), st.integers(0, 10**7 - 1))
+
+
+@given(st.lists(PLACES, min_size=1))
+def test_the_name_of_a_part_is_its_position_in_figures(places: Any) -> None:
+    sequences, subs, lines = ([place[n] for place in places] for n in range(3))
+    numbers = (np.array(column, dtype=np.int64) for column in (subs, lines))
+    names = padded.rows(text([str(n) for n in sequences]), *numbers)
+    assert names.tolist() == [f"{a:056d}-{b:010d}-{c:07d}".encode() for a, b, c in places]

@@ -136,3 +136,9 @@ def test_the_shard_process_and_a_plain_row_by_row_one_answer_alike(
     (only,) = race.rounds(1)
     assert only.rows["ticks"] == len(distinct_ids(tape))
     assert all(only.rows.values())
+
+
+def test_a_tape_in_runs_stays_with_a_symbol_and_a_plain_one_is_what_it_was() -> None:
+    keys = [key for key, _, _ in Tape(60, symbols=50, run=20).payloads()]
+    assert [len(set(keys[start : start + 20])) for start in (0, 20, 40)] == [1, 1, 1]
+    assert list(Tape(60, symbols=50).payloads()) == list(Tape(60, symbols=50, run=1).payloads())
