@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,14 +15,13 @@ if TYPE_CHECKING:
     from config.site import Site
     from replay import Origin, Summary
 
-LAKE = "s3"
-
 From = Annotated[
     list[str],
     typer.Option(
         "--from",
-        metavar="s3|s3://BUCKET/PREFIX|FILE",
-        help="The lake of the settings (s3), another lake, or a file; more files may follow.",
+        metavar="s3|raw|s3://BUCKET/PREFIX|FOLDER|FILE",
+        help="The lake of the settings (s3) or its raw objects (raw); another lake, or raw JSON "
+        "objects below a prefix or in a folder; or a file, and more files may follow.",
     ),
 ]
 Files = Annotated[
@@ -59,13 +59,17 @@ def replay(
     pairs: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute a lake anew, or backfill one from files, at full speed and without Kinesis.
+    """Compute a lake anew, or backfill one, at full speed and without Kinesis.
+
+    From files (CSV, JSON lines, Parquet: merged by event time), from a lake, or from raw JSON
+    objects as Firehose and others leave them (plain, gzip or zstd; in the order of their keys).
 
     Windows, indicators and flags come out bit for bit as they would from the stream; no
     alert is sent. The result is a lake of its own below another prefix, so that it is safe
     beside the workers. Killed or stopped, the same command goes on where it was.
 
-    Example: `tapeline replay --from SW.csv.gz CPAY.csv.gz --to backfill`, then
+    Example: `tapeline replay --from SW.csv.gz CPAY.csv.gz --to backfill`, or
+    `tapeline replay --from s3://BUCKET/raw/2021 --to backfill`, then
     `tapeline verify --set lake.prefix=backfill`
     """
     reading = {
@@ -116,16 +120,21 @@ def _run(
 
 
 def _origin(site: Site, named: list[str], reading: dict[str, Any]) -> Origin:
-    lakes = [name for name in named if name == LAKE or name.startswith("s3://")]
-    if lakes and (len(named) > 1 or reading):
-        fail(f"--from {lakes[0]} is a whole lake: no other name and no --map and such", code=2)
-    if lakes:
-        from replay.origins import lake_origin
+    """Files together make one tape; anything else is whole by itself."""
+    from replay.origins import file_origin, named_origin
 
-        return lake_origin(site, "" if lakes[0] == LAKE else lakes[0])
-    from replay.origins import file_origin
+    whole = [name for name in named if _is_whole(name)]
+    if not whole:
+        return file_origin(site, named, reading, note)
+    if len(named) > 1 or reading:
+        what = "no other name and no --map and such: those are for files"
+        fail(f"--from {whole[0]} is a whole lake or place of raw objects: {what}", code=2)
+    return named_origin(site, whole[0])
 
-    return file_origin(site, named, reading, note)
+
+def _is_whole(name: str) -> bool:
+    """True for a lake, and for a place of raw objects."""
+    return name in ("s3", "raw") or name.startswith("s3://") or Path(name).is_dir()
 
 
 def _tell(done: Summary, as_json: bool) -> None:

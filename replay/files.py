@@ -14,19 +14,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from kcl_app.core.columns import Array
-from kcl_app.core.event_time import SECOND
 from kcl_app.core.position import Position
 from kcl_app.core.records import Records
 from producer.publish import encoded, partition_key
 from producer.replay import ReplaySource
 from producer.source import Ticks, settings_of
+from replay.arrivals import Arrivals
 from replay.ids import Ids
 from replay.origin import ReplayError
 
@@ -45,8 +43,6 @@ class FileOrigin:
 
     def __post_init__(self) -> None:
         self._digest = _digest(self.source)
-        first, last = self.years
-        self._reach = (_year(first), _year(last + 1))
 
     @property
     def name(self) -> str:
@@ -75,12 +71,11 @@ class FileOrigin:
         """From the first tick on, whatever ``after`` says: its id and arrival come from those
         before it."""
         begun = int(after.sequence) if after else 0
-        done, newest = 0, self._reach[0]
+        done, reached = 0, Arrivals(self.years)
         for ticks in self.source.batches():
-            arrivals = self._arrivals(ticks.times, newest)
+            arrivals = reached.of(ticks.times)
             numbers = range(done + 1, done + len(ticks) + 1)
             done += len(ticks)
-            newest = int(arrivals[-1]) if len(ticks) else newest
             ids = [f"{self.run}-{number:09d}" for number in numbers]
             keys = [partition_key(row.get("symbol")) for row in ticks.rows]
             if self.ids is not None:
@@ -89,12 +84,6 @@ class FileOrigin:
                 yield _records(ticks, numbers, arrivals, keys, ids)
         if self.ids is not None:
             self.ids.close()
-
-    def _arrivals(self, times: Array, newest: int) -> Array:
-        first, end = self._reach
-        known = np.where((times >= first) & (times < end), times, first)
-        arrivals: Array = np.maximum.accumulate(np.maximum(known, newest))
-        return arrivals
 
 
 def _records(
@@ -128,7 +117,3 @@ def _add(hashed: hashlib.blake2b, path: str) -> None:
                 hashed.update(block)
     except OSError as wrong:
         raise ReplayError(f"{path}: cannot be read: {wrong.strerror or wrong}") from wrong
-
-
-def _year(year: int) -> int:
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND

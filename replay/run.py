@@ -31,8 +31,10 @@ from replay.drive import drive
 from replay.files import SHARD, FileOrigin
 from replay.ids import Ids
 from replay.lake import LakeOrigin
+from replay.named import BackfillDecoder
+from replay.objects import S3Place
 from replay.origin import Origin, ReplayError
-from replay.stored import StoredDecoder
+from replay.raw import RawOrigin
 
 NEVER = float("inf")
 CHECKPOINT_SECONDS = 10.0
@@ -69,11 +71,12 @@ def replay(
     cannot be read, Stopped where what stands contradicts what is read.
     """
     refuse_overlap(site, to)
+    refuse_own_objects(origin, to)
     store = lake_store(to)
     chosen = rules_for(site.settings, origin)
     life = begin(store, to, origin, rules_digest(site.settings))
     summary = Summary(life.id, to.lake_url, origin.name)
-    if isinstance(origin, FileOrigin):
+    if isinstance(origin, FileOrigin | RawOrigin):
         origin.ids = Ids(store, origin.run, SHARD)
     checkpoints = KeptCheckpoints(store, life.id)
     began = now()
@@ -123,6 +126,19 @@ def refuse_overlap(site: Site, to: Site) -> None:
         raise ReplayError(
             f"{to.lake_url} and the lake of the settings, {site.lake_url}, lie in one another: "
             "a backfill has a prefix of its own, such as --to backfill"
+        )
+
+
+def refuse_own_objects(origin: Origin, to: Site) -> None:
+    """Raises ReplayError where raw objects and the new lake would lie in one another."""
+    place = origin.place if isinstance(origin, RawOrigin) else None
+    if not isinstance(place, S3Place) or place.bucket != to.bucket:
+        return
+    raw = f"{place.prefix.rstrip('/')}/" if place.prefix else ""
+    if raw.startswith(to.prefix) or to.prefix.startswith(raw):
+        raise ReplayError(
+            f"{to.lake_url} and the raw objects, {place.url}, lie in one another: choose another "
+            "--to"
         )
 
 
@@ -177,7 +193,7 @@ def _processor(
     return ShardProcessor(
         store=store,
         sinks=Fanout(plugins.build([_lake_sink(settings)], to), store),
-        decoder=StoredDecoder(market.timezone, market.earliest_year, market.latest_year),
+        decoder=BackfillDecoder(market.timezone, market.earliest_year, market.latest_year),
         rules=chosen,
         life=life.id,
         writer=writer,

@@ -32,7 +32,7 @@ from verify.scope import Scope
 
 TIMES = {"ticks": "timestamp", "anomalies": "timestamp", "bars": "start", "rejects": "arrival"}
 """The column whose UTC date is the row's dt."""
-PAYLOAD = {"ticks": ("id",), "rejects": ("data",)}
+PAYLOAD = {"ticks": ("id",), "rejects": ("data", "partition_key")}
 """What completeness reads beside the positions."""
 
 
@@ -243,7 +243,7 @@ def _prove_positions(
 def _ids(table: str, parts: list[pa.Table]) -> pa.Array:
     payload = pa.concat_tables(parts)
     if table == "rejects":
-        return reject_ids(payload["data"])
+        return reject_ids(payload["data"], payload["partition_key"])
     return payload["id"].combine_chunks()
 
 

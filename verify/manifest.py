@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from verify.lake import Lake
 
 FOLDER = "produced/"
+RAW = "raw/"
+"""What the names of raw records begin with, which a backfill reads: their keys are names, too."""
 _ID = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){1,256}"|-?\d{1,40})')
 
 
@@ -47,16 +49,22 @@ class _WithId(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_WithId)
 
 
-def reject_ids(data: Any) -> pa.Array:
+def reject_ids(data: Any, keys: Any = None) -> pa.Array:
     """The record id in each reject's bytes, null where none can be read.
 
     Bytes that are no JSON are searched for the text of an id: a producer's record
-    that was cut short still counts as stored.
+    that was cut short still counts as stored. Raw records without one go by their
+    partition keys, where these are given.
     """
-    return pa.array([_reject_id(line.as_py()) for line in data], pa.string())
+    ids = [reject_id(line.as_py()) for line in data]
+    if keys is not None:
+        named = zip(ids, keys.to_pylist(), strict=True)
+        ids = [key if name is None and (key or "").startswith(RAW) else name for name, key in named]
+    return pa.array(ids, pa.string())
 
 
-def _reject_id(line: bytes | None) -> str | None:
+def reject_id(line: bytes | None) -> str | None:
+    """The record id in the bytes of one."""
     if not line:
         return None
     try:

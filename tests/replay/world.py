@@ -164,12 +164,16 @@ def origin_of(bodies: Bodies) -> LakeOrigin:
 
 
 def replayed(
-    origin: Origin, into: Bodies | None = None, rules: Rules = KEPT, cut: int = 11
+    origin: Origin,
+    into: Bodies | None = None,
+    rules: Rules = KEPT,
+    cut: int = 11,
+    decoder: type[Decoder] = StoredDecoder,
 ) -> Bodies:
     """The lake of a backfill, gone on with where ``into`` stands."""
     into = into or Bodies()
     checkpoints = KeptCheckpoints(into, NEW)
     for shard in origin.shards():
-        worker = processor(into, NEW, rules, StoredDecoder, cut, origin.parents)
+        worker = processor(into, NEW, rules, decoder, cut, origin.parents)
         drive(worker, origin, shard, checkpoints, lambda records: None, lambda: False)
     return into
