@@ -37,7 +37,7 @@ def line(n: int, **fields: Any) -> bytes:
     """Two symbols; one in ten is a day late, one in seventeen has no price, one is far off."""
     day = 6 if n % 10 == 9 else 7
     tick = {
-        "symbol": "AB"[n % 2],
+        "symbol": "A" if n % 5 else "B",
         "timestamp": f"2025-01-0{day}T15:{n // 60:02}:{n % 60:02}.000000Z",
         "price": "" if n % 17 == 16 else round(100 + n * 0.13 + 50 * (n == 36), 2),
         "volume": float(n),
