@@ -1,7 +1,8 @@
 """Proof, read from the lake itself, that every record is stored once."""
 
+from verify.facts import Facts
 from verify.findings import KINDS, Finding
-from verify.proof import Facts, prove
+from verify.proof import prove
 from verify.run import VerifyError, report
 from verify.scope import Scope
 from verify.summary import Report, ShardReport

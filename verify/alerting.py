@@ -11,10 +11,11 @@ import pyarrow as pa
 from kcl_app.core.position import Position
 from verify.alertbook import AlertBook, Stretches, Where
 from verify.alertitems import refused
+from verify.alertreport import AlertReport
 from verify.alertrules import AlertRules
-from verify.alerts import AlertProof, AlertReport
+from verify.alerts import AlertProof
 from verify.chain import Chain
-from verify.cutproof import CutProof
+from verify.cutresult import CutProof
 from verify.disk import Disk
 from verify.findings import Finding
 from verify.lake import Lake

@@ -16,7 +16,8 @@ from typing import Literal
 
 from kcl_app.core.cut import CutRecord
 from kcl_app.core.lake import cut_key
-from kcl_app.core.position import HEAD, Position
+from kcl_app.core.position import Position
+from verify.contradictions import contradictions, named, order
 from verify.findings import Finding
 
 Stand = Literal["nothing", "position", "end", "unknown", "all"]
@@ -80,7 +81,7 @@ class Chain:
         if record.life != self.life or record.shard != self.shard:
             self._say("stranger", f"{key} is of life {record.life}, shard {record.shard}")
         elif key != cut_key(self.life, self.shard, record.begins_after):
-            self._say("misnamed", f"{key} begins after {_named(record.begins_after)}")
+            self._say("misnamed", f"{key} begins after {named(record.begins_after)}")
         self._linked(key, record)
         self._ordered(key, record)
         self._meet_checkpoint(key, record)
@@ -93,36 +94,36 @@ class Chain:
     def close(self) -> list[Finding]:
         """No more records: what is missing at the end. Returns all findings."""
         if self.checkpoint.stand == "end" and not self.ended:
-            self._say("end", f"the lease says SHARD_END, the chain stops at {_named(self.end)}")
+            self._say("end", f"the lease says SHARD_END, the chain stops at {named(self.end)}")
         if self.checkpoint.stand == "unknown" and self.begun and not self.ended:
-            self._say("lease", f"the chain goes to {_named(self.end)} and has no lease")
+            self._say("lease", f"the chain goes to {named(self.end)} and has no lease")
         if self.checkpoint.stand == "position" and not self._met:
             self._say("checkpoint", self._astray(), (str(self.checkpoint.position),))
         return self.found
 
     def _linked(self, key: str, record: CutRecord) -> None:
         after, end = record.begins_after, self.end
-        between = (_named(end), _named(after))
+        between = (named(end), named(after))
         if self.ended:
-            self._say("after-end", f"{key} follows the END at {_named(end)}", between)
-        elif _order(after) > _order(end):
+            self._say("after-end", f"{key} follows the END at {named(end)}", between)
+        elif order(after) > order(end):
             self._say(
                 "hole",
-                f"no cut begins after {_named(end)}; the next begins after {_named(after)}",
+                f"no cut begins after {named(end)}; the next begins after {named(after)}",
                 between,
                 (cut_key(self.life, self.shard, end), key),
             )
-        elif _order(after) < _order(end) or (self.begun and after is None):
+        elif order(after) < order(end) or (self.begun and after is None):
             self._say(
                 "overlap",
-                f"{key} begins after {_named(after)}, the cut before it ends at {_named(end)}",
-                (_named(after), _named(end)),
+                f"{key} begins after {named(after)}, the cut before it ends at {named(end)}",
+                (named(after), named(end)),
                 (key,),
             )
 
     def _ordered(self, key: str, record: CutRecord) -> None:
-        for why in _contradictions(record):
-            self._say("disorder", f"{key}: {why}", (_named(record.begins_after),), (key,))
+        for why in contradictions(record):
+            self._say("disorder", f"{key}: {why}", (named(record.begins_after),), (key,))
 
     def _meet_checkpoint(self, key: str, record: CutRecord) -> None:
         at, end = self.checkpoint.position, record.ends_at
@@ -130,7 +131,7 @@ class Chain:
             return
         if end == at:
             self._met = True
-        elif _order(record.begins_after) < at.order < _order(end):
+        elif order(record.begins_after) < at.order < order(end):
             self._around = key
 
     def _advance(self, record: CutRecord) -> None:
@@ -140,7 +141,7 @@ class Chain:
             self.gaps.append((record.begins_after, record.last.position))
         if self.first is None and record.kind == "cut" and record.first is not None:
             self.first = record.first.position
-        if _order(record.ends_at) > _order(self.end):
+        if order(record.ends_at) > order(self.end):
             self.end = record.ends_at
 
     def _done_end(self, record: CutRecord) -> bool:
@@ -152,8 +153,8 @@ class Chain:
             return f"the checkpoint {at} lies inside the cut {self._around}"
         if not self.begun:
             return f"the checkpoint is {at}, but the shard has no cut in this lake"
-        if at is not None and at.order > _order(self.end):
-            return f"the checkpoint {at} lies past the chain, which stops at {_named(self.end)}"
+        if at is not None and at.order > order(self.end):
+            return f"the checkpoint {at} lies past the chain, which stops at {named(self.end)}"
         return f"the checkpoint {at} lies in a hole of the chain"
 
     def _say(
@@ -171,38 +172,3 @@ def prove(
         chain.add(key, record)
     chain.close()
     return chain
-
-
-def _contradictions(record: CutRecord) -> list[str]:
-    """Rule 2, and the numbers of a record that must agree with each other."""
-    wrong = []
-    after, first, last = record.begins_after, record.first_at, record.last
-    if record.kind == "cut":
-        if first is None or last is None:
-            return ["it names no first or no last record"]
-        if first.order <= _order(after):
-            wrong.append(f"its first record {first} isn't after {_named(after)}")
-        if last.position < first:
-            wrong.append(f"its last record {last.position} lies before its first {first}")
-        for table, rows in (("ticks", record.rows), ("rejects", record.rejects)):
-            listed = sum(o.rows for o in record.objects if o.table == table)
-            if listed != rows:
-                wrong.append(f"it says {rows} {table}, its objects add up to {listed}")
-    elif record.kind == "gap" and (last is None or last.position.order <= _order(after)):
-        wrong.append("the gap doesn't say where reading goes on")
-    if record.kind != "cut" and (record.objects or record.rows or record.rejects):
-        wrong.append(f"a record of kind {record.kind} holds rows")
-    if record.kind == "end" and record.ends_at != after:
-        wrong.append("the END doesn't end where it begins")
-    seen = [(o.table, o.partition) for o in record.objects]
-    if len(set(seen)) != len(seen):
-        wrong.append("it lists an object twice")
-    return wrong
-
-
-def _order(position: Position | None) -> tuple[int, int]:
-    return position.order if position else (-1, 0)
-
-
-def _named(position: Position | None) -> str:
-    return str(position) if position else HEAD

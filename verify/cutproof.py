@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any, Literal
+from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kcl_app.core.cut import CutRecord, ObjectEntry
+from kcl_app.core.cut import CutRecord
 from kcl_app.core.lake import object_key
-from kcl_app.core.position import key_after
 from kcl_app.core.schema import TABLES
 from verify.alertrules import AlertRules
+from verify.cutobject import PAYLOAD, CutObject
+from verify.cutresult import CutProof
 from verify.findings import Finding
 from verify.lake import Lake
 from verify.manifest import reject_ids
 from verify.positions import (
-    POSITION,
     digest_of,
     distinct_records,
     doubled,
@@ -29,34 +25,6 @@ from verify.positions import (
     strangers,
 )
 from verify.scope import Scope
-
-TIMES = {"ticks": "timestamp", "anomalies": "timestamp", "bars": "start", "rejects": "arrival"}
-"""The column whose UTC date is the row's dt."""
-PAYLOAD = {"ticks": ("id",), "rejects": ("data", "partition_key")}
-"""What completeness reads beside the positions."""
-
-
-@dataclass
-class CutProof:
-    """What a cut's objects came to. Row counts are those of the objects in scope."""
-
-    record: CutRecord
-    settled: bool
-    found: list[Finding] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=dict)
-    objects: dict[str, int] = field(default_factory=dict)
-    lost: int = 0
-    """Ticks and rejects that the record lists and no standing object holds."""
-    unwritten: int = 0
-    """The same of a pending cut: its objects may still come."""
-    doubled: int = 0
-    records: pa.Table | None = None
-    ids: dict[str, pa.Array] = field(default_factory=dict)
-    """Record ids of ``ticks`` and ``rejects``, where completeness is asked for."""
-    anomalies: Literal["told", "lost", "unread"] = "told"
-    """Whether all the cut's anomalies were read; ``unread`` are those out of scope."""
-    chosen: list[pa.Table] = field(default_factory=list)
-    """By alert sink the anomalies it tells."""
 
 
 def prove(
@@ -74,7 +42,7 @@ def prove(
     tables: dict[str, list[pa.Table]] = {}
     whole = True
     for entry in scope.opened(record):
-        read = _Object(lake, record, entry, proof, bool(alerts)).read(scope)
+        read = CutObject(lake, record, entry, proof, bool(alerts)).read(scope)
         if read is not None:
             tables.setdefault(entry.table, []).append(read)
         whole = whole and (read is not None or entry.derived)
@@ -97,125 +65,6 @@ def _choose(
     schema = TABLES["anomalies"].arrow
     rows = pa.concat_tables([part.cast(schema) for part in anomalies] or [schema.empty_table()])
     proof.chosen = [rules.chosen(rows) for rules in alerts]
-
-
-@dataclass
-class _Object:
-    lake: Lake
-    record: CutRecord
-    entry: ObjectEntry
-    proof: CutProof
-    told: bool = False
-    """True where anomalies are wanted whole."""
-
-    @property
-    def key(self) -> str:
-        return object_key(self.record, self.entry)
-
-    def read(self, scope: Scope) -> pa.Table | None:
-        """The columns that the proof needs; None where the object can't give them."""
-        if self.entry.table not in TABLES:
-            self._say("columns", f"table {self.entry.table} is not known to this release")
-            return None
-        opened = self.lake.open(self.key)
-        if opened is None:
-            self._absent()
-            return None
-        try:
-            with pq.ParquetFile(opened.file, pre_buffer=True) as file:
-                return self._inside(file, opened.metadata.get("values", ""), scope)
-        except (pa.ArrowException, OSError) as broken:
-            self._say("unreadable", f"{self.key} is no Parquet: {broken}", self.entry.rows)
-            self._count_lost()
-            return None
-
-    def _absent(self) -> None:
-        if self.proof.settled:
-            self._say("lost", f"{self.key} doesn't stand", self.entry.rows)
-            self._count_lost()
-        elif not self.entry.derived:
-            self.proof.unwritten += self.entry.rows
-
-    def _count_lost(self) -> None:
-        if not self.entry.derived:
-            self.proof.lost += self.entry.rows
-
-    def _inside(self, file: Any, values: str, scope: Scope) -> pa.Table | None:
-        entry, proof = self.entry, self.proof
-        held = file.metadata.num_rows
-        if scope.has(entry):
-            proof.rows[entry.table] = proof.rows.get(entry.table, 0) + held
-            proof.objects[entry.table] = proof.objects.get(entry.table, 0) + 1
-        if held != entry.rows and self._comparable(values):
-            what = f"{self.key} holds {held} rows, its cut record says {entry.rows}"
-            self._say("rows", what, abs(held - entry.rows))
-            proof.lost += 0 if entry.derived else max(entry.rows - held, 0)
-        if strange := _strange_columns(file.schema_arrow, entry.table):
-            self._say("columns", f"{self.key}: {strange}", held)
-            self._count_lost()
-            return None
-        self._dates(file)
-        if entry.table == "anomalies" and self.told:
-            return file.read(columns=TABLES["anomalies"].arrow.names)
-        wanted = () if scope.quick or entry.table == "bars" else POSITION
-        payload = PAYLOAD.get(entry.table, ()) if scope.whole else ()
-        return file.read(columns=[*wanted, *payload])
-
-    def _comparable(self, values: str) -> bool:
-        """A derived object is its first writer's; only the same values give the same rows."""
-        said = self.record.values.encode("ascii", "replace").decode()
-        return not self.entry.derived or values == said
-
-    def _dates(self, file: Any) -> None:
-        for low, high in _extent(file, TIMES[self.entry.table]):
-            if not low == high == date.fromisoformat(self.entry.dt):
-                span = f"{low}" if low == high else f"{low} to {high}"
-                self._say("misplaced", f"{self.key} holds rows of {span}")
-                return
-
-    def _say(self, kind: str, what: str, rows: int = 0) -> None:
-        at = (key_after(self.record.begins_after),)
-        self.proof.found.append(Finding(kind, what, self.record.shard, at, (self.key,), rows))
-
-
-def _strange_columns(held: pa.Schema, table: str) -> str:
-    """What differs from the table's schema in names and types; empty where nothing does."""
-    wrong = []
-    for column in TABLES[table].columns:
-        index = held.get_field_index(column.name)
-        if index < 0:
-            wrong.append(f"no column {column.name}")
-        elif held.field(index).type != column.type:
-            wrong.append(f"{column.name} is {held.field(index).type}, not {column.type}")
-    return ", ".join(wrong)
-
-
-def _extent(file: Any, column: str) -> Iterator[tuple[date, date]]:
-    """First and last UTC date of a time column, from the footer where it has statistics."""
-    index = file.schema_arrow.get_field_index(column)
-    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    for number, group in enumerate(groups):
-        if not group.num_rows:
-            continue
-        stats = _column(group, column, index).statistics
-        if stats is not None and stats.has_min_max:
-            yield _utc_date(stats.min), _utc_date(stats.max)
-        else:
-            values = file.read_row_group(number, columns=[column])[column]
-            times = values.to_pylist()
-            yield _utc_date(min(times)), _utc_date(max(times))
-
-
-def _column(group: Any, name: str, index: int) -> Any:
-    chunk = group.column(index)
-    if chunk.path_in_schema == name:
-        return chunk
-    chunks = (group.column(i) for i in range(group.num_columns))
-    return next(c for c in chunks if c.path_in_schema == name)
-
-
-def _utc_date(time: datetime) -> date:
-    return (time.astimezone(UTC) if time.tzinfo else time).date()
 
 
 def _prove_positions(

@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kcl_app.core.cut import CutRecord
-from kcl_app.core.lake import object_key, snapshot_key
-from verify import bars, cutproof, lineage, standing
+from kcl_app.core.lake import object_key
+from verify import bars, cutproof, standing
 from verify.alerting import Alerting, Watched
 from verify.chain import Chain, Checkpoint
-from verify.cutproof import CutProof
 from verify.cutrecords import CutRecords
+from verify.cutresult import CutProof
 from verify.disk import Disk
+from verify.facts import Facts, LeasesAgain
 from verify.findings import Finding, Findings
 from verify.identities import Identities
 from verify.inventory import Inventory
+from verify.kin import Kin
 from verify.lake import Lake
-from verify.leases import Lease
 from verify.revisions import Revisions
 from verify.scope import Scope
 from verify.stream import identities
@@ -37,24 +38,8 @@ Progress = Callable[[str], None]
 Completeness = Callable[["Proof"], None]
 """Sets ``produced``, ``missing`` and ``repeated`` of the report once all cuts were read."""
 EVERYTHING = Scope()
-LeasesAgain = Callable[[], Mapping[str, Lease]]
 READERS = 4
 """Cuts that are read at a time; memory is about twice as many cuts' positions and ids."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known beside the lake: the life, its leases, the stream's shards and parents.
-
-    ``leases`` is None where there is no lease table, or where the life is over and
-    is to be judged by itself (``over``).
-    """
-
-    life: str
-    application: str = ""
-    leases: Mapping[str, Lease] | None = None
-    stream: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    over: bool = False
 
 
 def prove(
@@ -114,9 +99,8 @@ class Proof:
         self.found.add(standing.enter(self.lake, self.inventory, self.facts.life, self.scope))
         for shard in self._shards():
             self._shard(shard)
-        states = self._states()
-        self.found.add(lineage.parents(states))
-        self._snapshots(states)
+        kin = Kin(self.lake, self.facts, self.scope, self.chains, self._checkpoint)
+        self.found.add(kin.findings(self.leases_again))
         self.report.unlisted, unlisted = standing.unlisted(self.inventory, self.found.keep)
         self.found.add(unlisted)
         self.found.counts["unlisted"] = self.report.unlisted
@@ -218,51 +202,6 @@ class Proof:
         self.found.add([Finding("gap", what, record.shard, at)])
 
     # --- between shards ------------------------------------------------------------
-
-    def _states(self) -> dict[str, lineage.ShardState]:
-        """Shards in scope as they stand, and their parents even out of scope."""
-        leases, stream = self.facts.leases or {}, self.facts.stream
-        parents = {
-            shard: (leases[shard].parents if shard in leases else frozenset())
-            | stream.get(shard, frozenset())
-            for shard in sorted({*self.chains, *leases, *stream})
-        }
-        awaited = frozenset[str]().union(*parents.values())
-        states = {}
-        for shard, born_of in parents.items():
-            chain = self.chains.get(shard) or self._glance(shard)
-            # A parent may have ended, and its child begun, since its chain was walked.
-            ended = chain.ended or (shard in awaited and self._records(shard).last_is_end())
-            leased, listed = shard in leases, shard in stream
-            states[shard] = lineage.ShardState(
-                chain.checkpoint, leased, listed, chain.begun, ended, chain.end, born_of
-            )
-        return states
-
-    def _glance(self, shard: str) -> Chain:
-        """A shard out of scope, or one that the stream alone knows."""
-        chain = Chain(self.facts.life, shard, self._checkpoint(shard))
-        chain.begun = next(self._records(shard).keys(), None) is not None
-        return chain
-
-    def _snapshots(self, states: dict[str, lineage.ShardState]) -> None:
-        for shard, at, why in lineage.snapshots(states):
-            key = snapshot_key(self.facts.life, shard, at)
-            if not self.scope.has_shard(shard) or self._stands(key) or self._moved_on(shard):
-                continue
-            what = f"{key} doesn't stand; it is needed for {why}"
-            self.found.add([Finding("snapshot", what, shard, (str(at or "HEAD"),), (key,))])
-
-    def _moved_on(self, shard: str) -> bool:
-        """True where the checkpoint moved meanwhile, and the snapshot stands at the new one."""
-        before, now = self.chains[shard].checkpoint, self.leases_again().get(shard)
-        if now is None or now.checkpoint == before:
-            return False
-        at = now.checkpoint.position
-        return at is None or self._stands(snapshot_key(self.facts.life, shard, at))
-
-    def _stands(self, key: str) -> bool:
-        return any(found == key for found in self.lake.keys(key))
 
     def _bars(self) -> None:
         self.report.bars = 0

@@ -13,10 +13,11 @@ from kcl_app.store import S3Store
 from verify import alertrules, completeness, leases, stream
 from verify.alerting import Watched
 from verify.alertitems import AlertTable
+from verify.facts import Facts
 from verify.findings import Finding
 from verify.lake import S3Lake
 from verify.leases import Lease
-from verify.proof import READERS, Completeness, Facts, Progress, prove
+from verify.proof import READERS, Completeness, Progress, prove
 from verify.scope import Scope
 from verify.summary import Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify.alerts import AlertReport
+from verify.alertreport import AlertReport
 from verify.findings import KINDS, Finding
 
 

@@ -26,6 +26,7 @@ from kcl_app.core.cut import CutRecord, ObjectEntry, Place, digest, encode
 from kcl_app.core.lake import cut_key, manifest_key, object_key, snapshot_key
 from kcl_app.core.position import Position
 from kcl_app.core.schema import TABLES
+from tests.verify.true_lake import STATE
 from verify import Facts, Report, prove
 from verify.alerting import Watched
 from verify.alertitems import ITEMS
@@ -93,7 +94,7 @@ def make(path: Path, cuts: int, rows: int) -> None:
     for number in range(cuts):
         numbers = np.arange(number * rows + 1, (number + 1) * rows + 1)
         after = _cut(folder, number, numbers, after)
-    folder.put(snapshot_key(LIFE, SHARD, after), b"state")
+    folder.put(snapshot_key(LIFE, SHARD, after), STATE)
 
 
 def _cut(folder: Folder, number: int, numbers: Any, after: Position | None) -> Position:

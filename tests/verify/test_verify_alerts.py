@@ -30,8 +30,9 @@ from tests.verify.true_lake import A, B, C, TrueLake, true_lake
 from verify import Report, Scope, report
 from verify.alertbook import AlertBook, Stretches
 from verify.alertitems import AlertTable
+from verify.alertreport import AlertReport
 from verify.alertrules import AlertRules, of_site
-from verify.alerts import AlertProof, AlertReport
+from verify.alerts import AlertProof
 from verify.disk import Disk
 
 TEN_MINUTES = 600

@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kcl_app.core.cut import CutRecord, Place
-from kcl_app.core.lake import cut_key, snapshot_key
+from kcl_app.core.lake import cut_key, left_index_key, left_states_key, snapshot_key
 from kcl_app.core.position import Position
+from kcl_app.core.repeats import Horizon, Repeats
+from kcl_app.core.snapshot import dump
+from kcl_app.core.state import State
 from tests.verify.test_verify_alerts import DAMAGES as ALERT_DAMAGES
 from tests.verify.true_lake import LIFE, A, B, C, TrueLake, true_lake
 from verify.chain import Checkpoint
@@ -292,6 +295,24 @@ def lose_a_snapshot(lake: TrueLake, pick: Pick) -> None:
 def lose_a_final_snapshot_that_a_child_needs(lake: TrueLake, pick: Pick) -> None:
     lake.lease("shardId-000000000003", Checkpoint("nothing"), A)
     del lake.store.bodies[snapshot_key(LIFE, A, lake.chain(A)[-1].begins_after)]
+
+
+@damage("snapshot")
+def break_a_snapshot(lake: TrueLake, pick: Pick) -> None:
+    shard = (B, C)[pick(2)]
+    at = lake.leases[shard].checkpoint.position
+    lake.store.bodies[snapshot_key(LIFE, shard, at)] = b"state"
+
+
+@damage("snapshot")
+def lose_what_a_snapshot_lists(lake: TrueLake, pick: Pick) -> None:
+    """The states of symbols that left memory, or their index."""
+    name = f"{C}/{Position('6000').key}-0123"
+    parts = [left_states_key(LIFE, name), left_index_key(LIFE, name)]
+    lake.store.bodies[parts[pick(2)]] = b"states"
+    at = lake.leases[C].checkpoint.position
+    state, ids = State(()), Repeats(Horizon()).table()
+    lake.store.bodies[snapshot_key(LIFE, C, at)] = dump(state, ids, [name])
 
 
 @damage("revision")

@@ -9,8 +9,18 @@ import pyarrow as pa
 import pytest
 
 from kcl_app.core.cut import CutRecord, Place
-from kcl_app.core.lake import object_key
+from kcl_app.core.flow import Flow, Rules
+from kcl_app.core.lake import LIFE as LIFE_KEY
+from kcl_app.core.lake import (
+    begun_key,
+    left_index_key,
+    left_states_key,
+    object_key,
+    snapshot_key,
+)
 from kcl_app.core.position import Position
+from kcl_app.core.schema import TABLES
+from kcl_app.dead_letter import letter_key
 from tests.verify.true_lake import LIFE, A, B, C, TrueLake, true_lake
 from verify import KINDS, Facts, Report, Scope, prove
 from verify.chain import Checkpoint
@@ -150,6 +160,33 @@ def test_a_snapshot_collected_because_the_checkpoint_moved_on_is_no_error() -> N
     earlier = {**now, A: Lease(A, behind)}
     report = prove(StoreLake(lake.store), Facts(LIFE, leases=earlier), leases_again=lambda: now)
     assert report.ok
+
+
+def test_what_the_house_writes_beside_the_tables_is_no_stranger() -> None:
+    lake = true_lake(pending=False)
+    store, at = lake.store, Position("1007")
+    state = Flow("", Rules("UTC", (), ())).snapshot()
+    for key in (
+        LIFE_KEY,
+        letter_key("sns", "anomalies", A, {"sequence": "1", "sub_sequence": 0}, b"{}"),
+        left_states_key(LIFE, f"{A}/{at.key}-0123"),
+        left_index_key(LIFE, f"{A}/{at.key}-0123"),
+        begun_key(LIFE, B),
+        snapshot_key(LIFE, A, at),
+        f"checkpoints/{LIFE}/{A}/{at.key}.json",
+        f"control/quiet/{LIFE}/{A}",
+        "ticks/_SUCCESS",
+    ):
+        store.create(key, state)
+    assert lake.proof().counts == {}
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+@pytest.mark.parametrize("name", ["notes.txt", "part-0000.parquet", "dt=2025-01-31/x.parquet"])
+def test_a_foreign_object_below_a_table_is_a_stranger(table: str, name: str) -> None:
+    lake = true_lake(pending=False)
+    lake.store.create(f"{table}/{name}", b"x")
+    assert lake.proof().counts == {"foreign": 1}
 
 
 # --- scope -------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kcl_app.core.cut import CutRecord, ObjectEntry, Place, digest, encode
+from kcl_app.core.flow import Flow, Rules
 from kcl_app.core.lake import cut_key, manifest_key, object_key, snapshot_key
 from kcl_app.core.position import Position
 from kcl_app.core.schema import TABLES
@@ -32,6 +33,8 @@ LIFE = "life-1"
 A, B, C = "shardId-000000000000", "shardId-000000000001", "shardId-000000000002"
 MIDNIGHT = datetime(2025, 1, 31, 23, 40, tzinfo=UTC)
 Row = dict[str, Any]
+STATE = Flow("", Rules("UTC", (), ())).snapshot()
+"""Of no symbol."""
 
 
 @dataclass
@@ -169,7 +172,7 @@ class TrueLake:
         self.snapshot(shard, at)
 
     def snapshot(self, shard: str, at: Position) -> None:
-        self.store.bodies[snapshot_key(LIFE, shard, at)] = b"state"
+        self.store.bodies[snapshot_key(LIFE, shard, at)] = STATE
 
     def manifest(self) -> None:
         body = io.BytesIO()
