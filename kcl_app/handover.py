@@ -34,17 +34,16 @@ def hand_over(site: Site, now: Callable[[], float]) -> dict[str, str]:
     """
     settings, dynamodb = site.settings, site.client("dynamodb", **BRIEF)
     me, table = worker_id(settings), settings.application.name
-    leases = _items(dynamodb, table)
-    owners = {item["leaseKey"]["S"]: item.get("leaseOwner", {}).get("S") for item in leases}
-    unfinished = sorted(
-        item["leaseKey"]["S"]
-        for item in leases
-        if owners[item["leaseKey"]["S"]] == me and item["checkpoint"]["S"] != "SHARD_END"
-    )
-    if not unfinished:
+    owners = {
+        item["leaseKey"]["S"]: item.get("leaseOwner", {}).get("S")
+        for item in _items(dynamodb, table)
+        if item["checkpoint"]["S"] != "SHARD_END"
+    }
+    mine = sorted(shard for shard, owner in owners.items() if owner == me)
+    if not mine:
         return {}
     others = _alive(dynamodb, settings, now()) - {me}
-    chosen = shared(unfinished, owners, others, settings.worker.max_shards)
+    chosen = shared(mine, owners, others, settings.worker.max_shards)
     return {shard: to for shard, to in chosen.items() if _assign(dynamodb, table, shard, me, to)}
 
 
