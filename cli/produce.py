@@ -9,6 +9,17 @@ import typer
 
 from cli.console import err, fail, note, out, print_json
 from cli.options import ConfigOption, JsonOption, SetOption, site_of
+from cli.reading import (
+    HeaderOption,
+    KindOption,
+    LimitOption,
+    MapOption,
+    SymbolOption,
+    TimeFormatOption,
+    TimezoneOption,
+    pair,
+    reading,
+)
 
 if TYPE_CHECKING:
     from producer.publish import Summary
@@ -101,20 +112,13 @@ def synthetic(
 
 def replay(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Merged by event time.")],
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="Which column a field is in."),
-    ] = None,
-    symbol: Annotated[str, typer.Option(help="The symbol of every row.")] = "",
-    kind: Annotated[str, typer.Option(help="quote, trade or bar; default: by the columns.")] = "",
-    timezone: Annotated[str, typer.Option(help="Of times that name none.")] = "UTC",
-    time_format: Annotated[
-        str, typer.Option(help="strptime format of times that are not ISO 8601.")
-    ] = "",
-    header: Annotated[
-        str, typer.Option(metavar="A,B,C", help="Column names of CSV files without a header.")
-    ] = "",
-    limit: Annotated[int, typer.Option(min=0, help="End after so many ticks; 0: no end.")] = 0,
+    mapping: MapOption = None,
+    symbol: SymbolOption = "",
+    kind: KindOption = "",
+    timezone: TimezoneOption = "",
+    time_format: TimeFormatOption = "",
+    header: HeaderOption = "",
+    limit: LimitOption = 0,
     speed: SpeedOption = "max",
     lines: LinesOption = 0,
     manifest: ManifestOption = True,
@@ -128,20 +132,8 @@ def replay(
 
     Example: `tapeline produce replay SW.csv.gz CPAY.csv.gz --speed 60`
     """
-    _run(
-        "replay",
-        {
-            "files": files,
-            "map": dict(_pair(text, "--map") for text in mapping or []),
-            "symbol": symbol,
-            "kind": kind,
-            "timezone": timezone,
-            "time_format": time_format,
-            "header": header,
-            "limit": limit,
-        },
-        speed, lines, manifest, config, pairs, as_json,
-    )  # fmt: skip
+    given = reading(mapping, symbol, kind, timezone, time_format, header, limit)
+    _run("replay", {"files": files, **given}, speed, lines, manifest, config, pairs, as_json)
 
 
 def plugin(
@@ -161,7 +153,7 @@ def plugin(
 
     Example: `tapeline produce from synthetic --with seed=7 --with symbols=AAA,BBB`
     """
-    settings = dict(_pair(text, "--with") for text in given or [])
+    settings = dict(pair(text, "--with", "SETTING=VALUE") for text in given or [])
     _run(name, settings, speed, lines, manifest, config, pairs, as_json)
 
 
@@ -263,10 +255,3 @@ def _speed(text: str) -> float | None:
     if not 0 < speed < float("inf"):
         fail(f"--speed {text}: write max or a number above 0, such as 60", code=2)
     return speed
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        fail(f"{option} {text}: write NAME=VALUE", code=2)
-    return name, value

@@ -10,6 +10,16 @@ import typer
 
 from cli.console import err, fail, note, out, print_json
 from cli.options import ConfigOption, JsonOption, SetOption, site_of
+from cli.reading import (
+    HeaderOption,
+    KindOption,
+    LimitOption,
+    MapOption,
+    SymbolOption,
+    TimeFormatOption,
+    TimezoneOption,
+    reading,
+)
 
 if TYPE_CHECKING:
     from config.site import Site
@@ -41,20 +51,13 @@ def replay(
     origins: From,
     to: To,
     files: Files = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="Files: which column a field is in."),
-    ] = None,
-    symbol: Annotated[str, typer.Option(help="Files: the symbol of every row.")] = "",
-    kind: Annotated[str, typer.Option(help="Files: quote, trade or bar.")] = "",
-    timezone: Annotated[str, typer.Option(help="Files: of times that name none (UTC).")] = "",
-    time_format: Annotated[
-        str, typer.Option(help="Files: strptime format of times that are not ISO 8601.")
-    ] = "",
-    header: Annotated[
-        str, typer.Option(metavar="A,B,C", help="Files: columns of CSV without a header.")
-    ] = "",
-    limit: Annotated[int, typer.Option(min=0, help="Files: end after so many ticks.")] = 0,
+    mapping: MapOption = None,
+    symbol: SymbolOption = "",
+    kind: KindOption = "",
+    timezone: TimezoneOption = "",
+    time_format: TimeFormatOption = "",
+    header: HeaderOption = "",
+    limit: LimitOption = 0,
     config: ConfigOption = None,
     pairs: SetOption = None,
     as_json: JsonOption = False,
@@ -72,25 +75,14 @@ def replay(
     `tapeline replay --from s3://BUCKET/raw/2021 --to backfill`, then
     `tapeline verify --set lake.prefix=backfill`
     """
-    reading = {
-        "map": dict(_pair(text) for text in mapping or []),
-        "symbol": symbol,
-        "kind": kind,
-        "timezone": timezone,
-        "time_format": time_format,
-        "header": header,
-        "limit": limit,
-    }
-    given = {name: value for name, value in reading.items() if value}
+    given = reading(mapping, symbol, kind, timezone, time_format, header, limit)
     site = site_of(config, pairs)
     target = site_of(config, [*(pairs or []), f"lake.prefix={to}"])
     target.session = site.session
     _run(site, target, [*origins, *(files or [])], given, as_json)
 
 
-def _run(
-    site: Site, target: Site, named: list[str], reading: dict[str, Any], as_json: bool
-) -> None:
+def _run(site: Site, target: Site, named: list[str], given: dict[str, Any], as_json: bool) -> None:
     from config.load import SettingsError
     from kcl_app.core.snapshot import UnknownSnapshot
     from kcl_app.fanout import SinkFailed
@@ -103,7 +95,7 @@ def _run(
     from replay import replay as backfill
 
     try:
-        origin = _origin(site, named, reading)
+        origin = _origin(site, named, given)
         progress = _Progress(origin)
         with until_signalled() as clock, progress.bar:
             done = backfill(site, origin, target, progress, clock.stopped)
@@ -119,14 +111,14 @@ def _run(
     raise typer.Exit(0 if done.complete else 1)
 
 
-def _origin(site: Site, named: list[str], reading: dict[str, Any]) -> Origin:
+def _origin(site: Site, named: list[str], given: dict[str, Any]) -> Origin:
     """Files together make one tape; anything else is whole by itself."""
     from replay.origins import file_origin, named_origin
 
     whole = [name for name in named if _is_whole(name)]
     if not whole:
-        return file_origin(site, named, reading, note)
-    if len(named) > 1 or reading:
+        return file_origin(site, named, given, note)
+    if len(named) > 1 or given:
         what = "no other name and no --map and such: those are for files"
         fail(f"--from {whole[0]} is a whole lake or place of raw objects: {what}", code=2)
     return named_origin(site, whole[0])
@@ -167,10 +159,3 @@ class _Progress:
 
     def __call__(self, summary: Summary) -> None:
         self.bar.update(self.task, completed=summary.records)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        fail(f"--map {text}: write FIELD=COLUMN", code=2)
-    return name, value

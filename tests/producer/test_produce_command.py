@@ -94,7 +94,7 @@ def test_sources_are_listed_with_their_settings(shell: typer.Typer) -> None:
         (("synthetic", "--symbols", "0"), "symbols = 0: a number from 1"),
         (("synthetic", "--speed", "fast"), "--speed fast: write max or a number above 0"),
         (("synthetic", "--speed", "0"), "--speed 0: write max or a number above 0"),
-        (("replay", "a.csv", "--map", "price"), "--map price: write NAME=VALUE"),
+        (("replay", "a.csv", "--map", "price"), "--map price: write FIELD=COLUMN"),
         (("replay", "a.csv", "--kind", "candle"), "kind = candle: one of quote, trade, bar"),
         (("from", "bloom"), "no source is called bloom; installed: "),
         (("from", "synthetic", "--with", "sed=1"), "sed is no setting; known: symbols"),
