@@ -64,7 +64,7 @@ def verify(
     Example: `tapeline verify --from 2025-01-31 --to 2025-01-31 --table ticks`
     """
     scope = _scope(shard, table, start, end, quick, against)
-    from verify import VerifyError, report
+    from verify import TooLittleMemory, VerifyError, report
     from verify.manifest import ManifestError
 
     site = site_of(config, pairs)
@@ -72,7 +72,7 @@ def verify(
         with err.status("verify", spinner="dots") as status:
             progress = status.update if err.is_terminal else note
             proven = report(site, scope, life, progress, memory)
-    except (VerifyError, ManifestError) as wrong:
+    except (VerifyError, ManifestError, TooLittleMemory) as wrong:
         fail(str(wrong))
     if as_json:
         print_json(proven.document())

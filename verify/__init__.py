@@ -1,5 +1,6 @@
 """Proof, read from the lake itself, that every record is stored once."""
 
+from verify.disk import TooLittleMemory
 from verify.facts import Facts
 from verify.findings import KINDS, Finding
 from verify.proof import prove
@@ -14,6 +15,7 @@ __all__ = [
     "Report",
     "Scope",
     "ShardReport",
+    "TooLittleMemory",
     "VerifyError",
     "prove",
     "report",

@@ -44,7 +44,7 @@ def against_manifests(proof: Proof) -> None:
     if not keys:
         return
     proof.report.produced = count.produced
-    missing = max(count.missing - proof.unwritten, 0)
+    missing = max(count.missing - proof.tally.unwritten, 0)
     if missing:
         names = _named(proof, keys)
         what = f"{missing} record ids of the manifests are in no tick and in no reject"
@@ -69,7 +69,7 @@ class AgainstStream:
             proof.found.add([Finding("uncovered", what)])
         else:
             proof.report.produced = count.produced
-        missing = max(count.missing - proof.unwritten - proof.report.dropped, 0)
+        missing = max(count.missing - proof.tally.unwritten - proof.report.dropped, 0)
         if missing:
             what = f"{missing} records up to the checkpoints are on the stream and have no row"
             _missing(proof, missing, what, self._named(proof, chains))
@@ -109,6 +109,6 @@ def _named(proof: Proof, keys: list[str]) -> list[str]:
 
 def _missing(proof: Proof, missing: int, what: str, names: list[str]) -> None:
     """A row lost with its object is missing, too: the larger number tells both."""
-    proof.report.missing = max(missing, proof.lost)
+    proof.report.missing = max(missing, proof.tally.lost)
     said = f"{what}, such as {', '.join(names)}"
     proof.found.add([Finding("missing", said, positions=tuple(names), rows=missing)])

@@ -6,6 +6,7 @@ DuckDB holds them within ``memory`` and writes the rest below ``directory``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +15,13 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-FETCHED = 1000
+FETCHED = 1_000
 """Rows of an answer that are Python objects at a time."""
 Row = tuple[Any, ...]
+
+
+class TooLittleMemory(Exception):
+    """``memory`` is too little for these sets. The text says what to do."""
 
 
 @dataclass
@@ -48,34 +53,50 @@ class Disk:
         self._db.close()
 
     def run(self, query: str, given: Sequence[Any] = ()) -> None:
-        self._db.execute(query, list(given))
+        with self._bounded():
+            self._db.execute(query, list(given))
 
     def insert(self, query: str, batch: pa.Table, given: Sequence[Any] = ()) -> None:
         """Run ``query``, which reads ``batch`` by that name."""
-        self._db.register("batch", batch)
-        try:
+        with self._with(batch):
             self._db.execute(query, list(given))
-        finally:
-            self._db.unregister("batch")
 
     def table(self, query: str, batch: pa.Table) -> pa.Table:
         """The answer of a query that reads ``batch`` by that name; rows stay in order."""
-        self._db.register("batch", batch)
-        try:
+        with self._with(batch):
             return self._db.sql(query).to_arrow_table()
-        finally:
-            self._db.unregister("batch")
 
     def one(self, query: str, given: Sequence[Any] = ()) -> Row:
         """The first row of the answer."""
         return self.all(query, given)[0]
 
     def all(self, query: str, given: Sequence[Any] = ()) -> list[Row]:
-        rows: list[Row] = self._db.execute(query, list(given)).fetchall()
+        with self._bounded():
+            rows: list[Row] = self._db.execute(query, list(given)).fetchall()
         return rows
 
     def each(self, query: str, given: Sequence[Any] = ()) -> Iterator[Row]:
         """The answer's rows, some at a time; other queries may run in between."""
-        answer = self._db.cursor().execute(query, list(given))
+        with self._bounded():
+            answer = self._db.cursor().execute(query, list(given))
         while rows := answer.fetchmany(FETCHED):
             yield from rows
+
+    @contextmanager
+    def _with(self, batch: pa.Table) -> Iterator[None]:
+        self._db.register("batch", batch)
+        try:
+            with self._bounded():
+                yield
+        finally:
+            self._db.unregister("batch")
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.OutOfMemoryException as wrong:
+            raise TooLittleMemory(
+                f"the sets on disk cannot be settled within {self.memory} of memory: give more "
+                "with --memory 2GB, or prove fewer days with --from and --to"
+            ) from wrong

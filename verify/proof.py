@@ -31,8 +31,8 @@ from verify.kin import Kin
 from verify.lake import Lake
 from verify.revisions import Revisions
 from verify.scope import Scope
-from verify.stream import identities
 from verify.summary import Report, ShardReport
+from verify.tally import Tally
 
 Progress = Callable[[str], None]
 Completeness = Callable[["Proof"], None]
@@ -84,17 +84,16 @@ class Proof:
     report: Report = field(init=False)
     found: Findings = field(default_factory=Findings)
     chains: dict[str, Chain] = field(default_factory=dict)
-    lost: int = 0
-    unwritten: int = 0
 
     def __post_init__(self) -> None:
         self.inventory = Inventory(self.disk)
         self.identities = Identities(self.disk)
-
-    def run(self, completeness: Completeness) -> Report:
         self.report = Report(
             life=self.facts.life, application=self.facts.application, scope=str(self.scope)
         )
+        self.tally = Tally(self.scope, self.report, self.found, self.identities, self.alerting)
+
+    def run(self, completeness: Completeness) -> Report:
         self.progress("listing objects")
         self.found.add(standing.enter(self.lake, self.inventory, self.facts.life, self.scope))
         for shard in self._shards():
@@ -107,7 +106,7 @@ class Proof:
         if "bars" in self.scope.tables and not self.scope.quick:
             self._bars()
         self._alerts()
-        self.report.missing = self.lost
+        self.report.missing = self.tally.lost
         if self.scope.whole:
             self._complete(completeness)
         return self._closed()
@@ -142,9 +141,9 @@ class Proof:
             work = (self.lake, record, settled, self.scope, self.alerting.rules)
             ahead.append(self.pool.submit(cutproof.prove, *work))
             if len(ahead) > 2 * READERS:
-                self._count(ahead.popleft().result(), told)
+                self.tally.take(ahead.popleft().result(), told)
         while ahead:
-            self._count(ahead.popleft().result(), told)
+            self.tally.take(ahead.popleft().result(), told)
         self.found.add(chain.close())
         self.alerting.end(chain)
         told.cuts, told.pending_cuts = chain.cuts, chain.pending
@@ -163,45 +162,7 @@ class Proof:
                 key = object_key(record, entry)
                 self.inventory.list_object(key, entry.table, entry.interval, entry.dt, settled)
 
-    def _count(self, proof: CutProof, told: ShardReport) -> None:
-        record, report = proof.record, self.report
-        self.found.add(proof.found)
-        report.overlaps += proof.doubled
-        self.lost += proof.lost
-        self.unwritten += proof.unwritten
-        for table, rows in proof.rows.items():
-            held = report.tables.setdefault(table, [0, 0])
-            held[0], held[1] = held[0] + proof.objects.get(table, 0), held[1] + rows
-        if record.kind == "gap":
-            self._tell_gap(record)
-        if proof.settled:
-            report.stored += proof.rows.get("ticks", 0)
-            report.rejects += proof.rows.get("rejects", 0)
-            told.rows, told.rejects = told.rows + record.rows, told.rejects + record.rejects
-            told.dropped += record.repeats
-            report.dropped += record.repeats
-        else:
-            told.pending += record.rows + record.rejects
-            report.pending += record.rows + record.rejects
-        self.alerting.take(proof)
-        self._see(proof)
-
-    def _see(self, proof: CutProof) -> None:
-        if not self.scope.whole:
-            return
-        if self.scope.against == "stream" and proof.records is not None:
-            self.identities.see("stored", identities(proof.record.shard, proof.records))
-        if "ticks" in proof.ids:
-            self.identities.see("tick", proof.ids["ticks"])
-        if "rejects" in proof.ids:
-            self.identities.see("stored", proof.ids["rejects"])
-
-    def _tell_gap(self, record: CutRecord) -> None:
-        at = (str(record.begins_after or "HEAD"), str(record.ends_at))
-        what = f"records after {at[0]} up to {at[1]} were given up: {record.reason or 'confirmed'}"
-        self.found.add([Finding("gap", what, record.shard, at)])
-
-    # --- between shards ------------------------------------------------------------
+    # --- tables --------------------------------------------------------------------
 
     def _bars(self) -> None:
         self.report.bars = 0

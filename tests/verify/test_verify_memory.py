@@ -15,6 +15,7 @@ import pytest
 from kcl_app.core.lake import manifest_key
 from tests.verify.long_lake import Folder, FolderLake, make, proof
 from verify.buckets import Buckets
+from verify.disk import Disk, TooLittleMemory
 
 ROOT = Path(__file__).parents[2]
 ROWS = 10_000
@@ -59,6 +60,13 @@ def test_what_is_taken_from_a_long_lake_is_missed(tmp_path: Path) -> None:
     lake = FolderLake(Folder(tmp_path))
     (tmp_path / sorted(lake.keys("ticks/"))[1]).unlink()
     assert proof(tmp_path, "64MB").counts == {"lost": 1, "missing": 1}
+
+
+def test_sets_that_cannot_be_settled_say_what_to_do(tmp_path: Path) -> None:
+    with Disk(tmp_path, "16MB") as disk:
+        disk.run("CREATE TABLE few AS SELECT range AS n FROM range(1000)")
+        with pytest.raises(TooLittleMemory, match="within 16MB of memory: give more with"):
+            disk.all("SELECT list(n || repeat('x', 4000)) FROM range(50000) AS t(n) GROUP BY n % 2")
 
 
 @pytest.mark.parametrize("calls", [1, 7])
