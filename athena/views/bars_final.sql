@@ -2,13 +2,14 @@
 -- A window has several parts where more than one shard, or life of a shard, saw it, or a tick
 -- came after the window had left the state. Parts of gap windows that overlap are one window;
 -- their start may move, also into another dt, so no dt can be left out before they are joined.
+-- All other intervals begin with a digit: a comparison, which engines prune objects by, unlike LIKE.
 WITH latest AS (
     SELECT *,
         row_number() OVER (
             PARTITION BY "interval", dt, symbol, "start", part ORDER BY revision DESC
         ) AS newest
     FROM bars
-    WHERE "interval" NOT LIKE 'gap%'
+    WHERE "interval" < 'gap'
 ),
 latest_gaps AS (
     SELECT *,
@@ -16,7 +17,7 @@ latest_gaps AS (
             PARTITION BY "interval", symbol, part ORDER BY revision DESC
         ) AS newest
     FROM bars
-    WHERE "interval" LIKE 'gap%'
+    WHERE "interval" >= 'gap'
 ),
 reaching AS (
     SELECT *,
