@@ -117,7 +117,8 @@ def host_dies(ground: Ground) -> None:
 def leader_dies(ground: Ground) -> None:
     """Its lock must run out first: two minutes."""
     ground.company()
-    leader = until(ground.leader, 240, "a leader") if len(ground.workers) > 1 else None
+    until(lambda: ground.leader() is not None, 240, "a leader")
+    leader = ground.leader()
     assert leader is not None
     ground.kill_all(leader)
 
