@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from config.settings import Settings
@@ -16,8 +17,9 @@ from config.site import Site
 from kcl_app.leadership import BRIEF
 from kcl_app.run_folder import worker_id
 
-ALIVE_FOR = 2
-"""Reports that a worker may miss and still count as alive: the KCL's own measure."""
+LATE_S = 1.5
+"""How late a worker's report may be. The KCL's leader waits for two reports; a lease that is
+handed to a dead worker must run out like any other, so doubt keeps it from being chosen."""
 
 
 def metrics_table(application: str) -> str:
@@ -29,11 +31,13 @@ def hand_over(site: Site, now: Callable[[], float]) -> dict[str, str]:
     """Assign every lease of this worker to another; the new owner by shard.
 
     Nothing moves where no other worker lives or has room: the next start of this one then
-    goes on at once. ``now`` gives seconds since 1970. Call it only while no JVM of this
-    worker's name lives. Raises botocore's errors.
+    goes on at once. This worker's own report goes, so that nobody hands it a lease. ``now``
+    gives seconds since 1970. Call it only while no JVM of this worker's name lives. Raises
+    botocore's errors.
     """
     settings, dynamodb = site.settings, site.client("dynamodb", **BRIEF)
     me, table = worker_id(settings), settings.application.name
+    _sign_off(dynamodb, metrics_table(table), me)
     owners = {
         item["leaseKey"]["S"]: item.get("leaseOwner", {}).get("S")
         for item in _items(dynamodb, table)
@@ -64,10 +68,15 @@ def shared(
 
 
 def _alive(dynamodb: Any, settings: Settings, now: float) -> set[str]:
-    """Workers that have reported themselves of late."""
-    since = now - ALIVE_FOR * settings.worker.failover_ms / 1000
+    """Workers whose last report is not overdue."""
+    since = now - settings.worker.failover_ms / 1000 - LATE_S
     items = _items(dynamodb, metrics_table(settings.application.name))
     return {item["wid"]["S"] for item in items if float(item["lut"]["N"]) >= since}
+
+
+def _sign_off(dynamodb: Any, table: str, me: str) -> None:
+    with suppress(dynamodb.exceptions.ResourceNotFoundException):  # before the KCL's first start
+        dynamodb.delete_item(TableName=table, Key={"wid": {"S": me}})
 
 
 def _assign(dynamodb: Any, table: str, shard: str, me: str, to: str) -> bool:

@@ -50,7 +50,7 @@ def owners(site: Site) -> list[str]:
 
 def test_leases_go_to_the_workers_that_live_in_equal_shares(site: Site) -> None:
     report(site, "b", NOW - 3)
-    report(site, "c", NOW - 9)
+    report(site, "c", NOW - 6)
     handed = hand_over(site, lambda: NOW)
     assert len(handed) == 4
     assert owners(site) == ["b", "b", "c", "c"]
@@ -73,13 +73,21 @@ def test_nobody_gets_more_than_there_is_room_for(site: Site) -> None:
     assert owners(site).count("b") == 3
 
 
-@pytest.mark.parametrize("seen", [None, NOW - 11])
+@pytest.mark.parametrize("seen", [None, NOW - 7])
 def test_without_another_living_worker_nothing_moves(site: Site, seen: float | None) -> None:
     if seen:
         report(site, "dead", seen)
     before = leases(site)
     assert hand_over(site, lambda: NOW) == {}
     assert leases(site) == before
+
+
+def test_a_worker_that_stopped_is_handed_nothing(site: Site) -> None:
+    report(site, "b", NOW)
+    hand_over(site, lambda: NOW)
+    table = metrics_table(site.settings.application.name)
+    told = site.client("dynamodb").scan(TableName=table)["Items"]
+    assert [item["wid"]["S"] for item in told] == ["b"]
 
 
 def test_a_lease_of_another_and_an_ended_one_stay(site: Site) -> None:
