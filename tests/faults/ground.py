@@ -300,7 +300,7 @@ class Ground:
             "endpoint_url": endpoint,
             "application.run_dir": str(self.folder / "workers"),
             "application.instance": instance,
-            "cut.seconds": 2,
+            "cut.seconds": 1,
             "cut.idle_seconds": 1,
             "worker.checkpoint_seconds": 3,
             "worker.fast_failures": 1_000,
