@@ -15,7 +15,8 @@ from contextlib import suppress
 import psutil
 
 from kcl_app.jvm import kill_group
-from tests.faults.ground import CALLBACK_TIMEOUT_S, Ground, until
+from tests.faults.ground import CALLBACK_TIMEOUT_S, Ground
+from tests.faults.waiting import until
 
 FAULT_S = 6.0
 """How long a service is throttled or silent."""

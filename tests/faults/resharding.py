@@ -14,9 +14,11 @@ from random import Random
 from typing import Any, ClassVar
 
 from deploy.local.emulator import HOST, LocalAws
-from tests.faults.ground import SYMBOLS, WORKERS, Ground, until
+from tests.faults.ground import WORKERS, Ground
 from tests.faults.kinds import Kind, kill_child, kill_everything, kill_group_of_jvm, kill_jvm
+from tests.faults.producing import SYMBOLS
 from tests.faults.proxy import Proxy
+from tests.faults.waiting import until
 from tests.reshard.mock import KinesisMock
 from tests.reshard.unbroken import differences
 

@@ -12,9 +12,10 @@ from random import Random
 from statistics import median
 
 from kcl_app.wiring import lake_store
-from tests.faults.ground import Ground, Stuck, until
+from tests.faults.ground import Ground
 from tests.faults.kinds import AT_MOST, KINDS, Kind
 from tests.faults.resharding import RESHARDS, ReshardGround
+from tests.faults.waiting import Stuck, until
 from tests.reshard.install import installed
 from verify import Report, report
 

@@ -21,8 +21,8 @@ from kcl_app.gap import standing
 from kcl_app.jvm import kill_group
 from kcl_app.life import read_life
 from kcl_app.wiring import lake_store
-from tests.faults.ground import until
 from tests.faults.resharding import ReshardGround
+from tests.faults.waiting import until
 from tests.replay.lakes import table
 from tests.reshard.aggregating import ALONE, MIXED, Aggregating
 from tests.reshard.unbroken import (
